@@ -1,0 +1,48 @@
+/* PNG images. */
+#ifndef CUPEL_IMAGE_H
+#define CUPEL_IMAGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cupel/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Pixels from 0 to 255 in the order channel, row, column: [channels, height, width]. */
+struct cupel_image {
+    int channels; /* 1 (gray) or 3 (red, green, blue) */
+    int height;
+    int width;
+    uint8_t *pixels;
+};
+
+/* A text that travels in the file (an `iTXt` chunk). The key has 1 to 79 Latin-1 characters, such as
+ * "Software"; the value is UTF-8. */
+struct cupel_image_text {
+    const char *key;
+    const char *value;
+};
+
+/* Reads a PNG file of at most 2^28 pixels. `channels` is 1 or 3 to convert to gray (as Pillow's convert("L"):
+ * 0.299 R + 0.587 G + 0.114 B) or to RGB, 0 to keep what the file has. Sixteen-bit samples are scaled to
+ * eight, transparency is dropped. Free the pixels with cupel_image_free. CUPEL_INVALID: no such file, or not
+ * a whole PNG image. */
+enum cupel_status cupel_image_read(const char *path, int channels, struct cupel_image *image,
+                                   struct cupel_error *error);
+
+/* Writes a PNG file with `count` texts, atomically. CUPEL_INVALID: no file can be made there, the image is
+ * empty or has neither 1 nor 3 channels, or a text cannot be written. CUPEL_IO: the writing failed. */
+enum cupel_status cupel_image_write(const char *path, const struct cupel_image *image,
+                                    const struct cupel_image_text *texts, size_t count,
+                                    struct cupel_error *error);
+
+/* Frees the pixels and zeroes the image. */
+void cupel_image_free(struct cupel_image *image);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

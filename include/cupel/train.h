@@ -1,0 +1,216 @@
+/* Training a model, and using what was trained.
+ *
+ * cupel_train        trains the model of a model file on its data set
+ * cupel_evaluate     measures trained weights on the test split
+ * cupel_predict      class probabilities of images
+ * cupel_dump         some training steps on a given batch, every intermediate value written to a file
+ * cupel_rehearse     compiles a step without data, for looking at its plan
+ * cupel_history_load the curves of a run, read back from its output directory
+ *
+ * All of it is for `task: classify`; other tasks are refused with CUPEL_UNSUPPORTED. Nothing here prints,
+ * exits or installs a signal handler: progress goes to callbacks, and a flag given by the caller stops a run.
+ */
+#ifndef CUPEL_TRAIN_H
+#define CUPEL_TRAIN_H
+
+#include <signal.h>
+
+#include "cupel/model.h"
+#include "cupel/plan.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- what is common to all of them ---- */
+
+/* Where to run and what to replace of the model file. Zero-initialised it means: as the model file says, on
+ * the best device. */
+struct cupel_run_options {
+    const char *device;    /* as for cupel_device_open; NULL: "auto" */
+    int threads;           /* 0: one for each core */
+    const char *precision; /* NULL or "f32"; others are CUPEL_UNSUPPORTED */
+    bool deterministic;    /* the same bits in every run, even where that is slower; the processor's devices
+                              always give them as long as the number of threads stays the same */
+    const char *data;      /* NULL: the model's data.path */
+    int64_t batch;         /* images in a batch; 0: the model's */
+    bool has_seed;         /* whether `seed` replaces the model's */
+    uint64_t seed;         /* below 2^63 */
+};
+
+/* ---- training ---- */
+
+/* A line of the training curve: means since the line before it. */
+struct cupel_training_point {
+    int64_t step;             /* steps done */
+    int64_t epoch;            /* the epoch that they ended in, from 1 */
+    double loss;              /* as trained on, with label smoothing */
+    double accuracy;          /* 0 to 1, on the augmented training batches */
+    double rate;              /* learning rate of that step */
+    double images_per_second; /* evaluations and checkpoints not counted */
+    double time;              /* seconds that the run has taken, resumed parts together */
+};
+
+/* A line of the evaluation curve. */
+struct cupel_evaluation_point {
+    int64_t step, epoch; /* as above */
+    bool validation;     /* measured on the validation split; otherwise on the test split */
+    double loss;         /* mean cross entropy, with the model's label smoothing */
+    double accuracy;     /* 0 to 1 */
+    double top5;         /* 0 to 1: the label is among the five largest outputs */
+    double time;
+};
+
+/* How far a run is. */
+struct cupel_progress {
+    struct cupel_training_point point;
+    bool logged;         /* the point is one of metrics.jsonl; otherwise it is only for a live display */
+    int64_t steps;       /* of the whole run */
+    int64_t epochs;      /* of the whole run, the last one possibly cut short by `steps` */
+    int64_t epoch_steps; /* steps of one epoch */
+    double data_wait;    /* part of the time, 0 to 1, in which the device waited for data */
+    double eta;          /* seconds to go */
+};
+
+/* Callbacks, each of which may be NULL; they run on the caller's thread, between two steps. `progress` comes
+ * for every line of metrics.jsonl and a few times a second besides. `note` gets a sentence worth showing,
+ * such as that the model file has changed since the checkpoint. */
+struct cupel_watcher {
+    void *context; /* handed to the callbacks */
+    void (*progress)(void *context, const struct cupel_progress *progress);
+    void (*evaluated)(void *context, const struct cupel_evaluation_point *point);
+    void (*note)(void *context, const char *text);
+};
+
+/* `out` names the directory that takes the run's files; it is made if need be. NULL: nothing is written.
+ *   metrics.jsonl                    one object a line. Training: step, epoch, loss, accuracy, lr, img_per_s,
+ *                                    time_s. Evaluation: step, epoch, test_loss, test_accuracy, test_top5
+ * (with `validation_` instead of `test_` for that split), time_s events.out.tfevents.*            the same
+ * for TensorBoard checkpoint.safetensors           everything that a run needs to go on; written at the end
+ * of each epoch, every checkpoint_steps steps, and when the run ends or is stopped
+ *   checkpoint.previous.safetensors  the one before it, should that one be damaged
+ *   best.safetensors                 the weights with the best accuracy so far on the validation split, or on
+ * the test split of a model without one The files of an earlier run are replaced, unless `resume` goes on
+ * with it. */
+struct cupel_train_options {
+    struct cupel_run_options run;
+    int64_t epochs, steps;    /* 0: the model's; the run ends with whichever comes first */
+    const char *out;          /* see above */
+    bool resume;              /* go on from the checkpoint in `out` */
+    const char *init;         /* a safetensors file whose tensors replace the parameters' initial values */
+    int64_t checkpoint_steps; /* 0: only at the end of each epoch */
+    int64_t log_steps; /* steps between two training lines; 0: 50. An epoch's last step has a line too */
+    const volatile sig_atomic_t *stop; /* when it is set, the step under way is finished, a checkpoint is
+                                          written and the run ends; NULL: never */
+    struct cupel_watcher watcher;
+};
+
+/* A test image that got the wrong class. */
+struct cupel_mistake {
+    int64_t index; /* in the test split */
+    int32_t label, predicted;
+    float probability; /* of the predicted class */
+};
+
+/* What was measured on a split; free it with cupel_evaluation_free. */
+struct cupel_evaluation {
+    int64_t count; /* samples, each counted once; 0: nothing was measured */
+    double loss, accuracy, top5;
+    int64_t classes;
+    int32_t *confusion;             /* [classes, classes]: entry [label][predicted] counts the samples */
+    struct cupel_mistake *mistakes; /* the most confident ones, most confident first */
+    int64_t mistake_count;
+};
+
+void cupel_evaluation_free(struct cupel_evaluation *evaluation);
+
+/* How a run ended. Zero-initialise it, free what it holds with cupel_train_result_free. */
+struct cupel_train_result {
+    int64_t step, epoch;                /* reached; epochs are counted from 1 */
+    bool stopped;                       /* by the flag */
+    bool early;                         /* by `early_stopping` */
+    double best_accuracy;               /* of the evaluations that best.safetensors is chosen by */
+    struct cupel_evaluation evaluation; /* of the test split, when it was measured last */
+};
+void cupel_train_result_free(struct cupel_train_result *result);
+
+/* Trains the model. The order of the images is a Philox permutation of (seed, epoch); the validation split,
+ * if the model asks for one, is taken out of the training images by the seed. A resumed run repeats the
+ * interrupted one bit by bit on the same device and number of threads.
+ *
+ * With `ema`, evaluations and best.safetensors use the averaged weights.
+ *
+ * CUPEL_INVALID: the data set is missing, damaged or does not fit the model; a checkpoint or the file of
+ * `init` is missing, damaged or does not fit (all names that do not are listed); an option is impossible.
+ * CUPEL_FAILED: the loss or a parameter became infinite or NaN; the message names the step, and the
+ * checkpoint from before it stays. */
+enum cupel_status cupel_train(const struct cupel_model *model, const struct cupel_train_options *options,
+                              struct cupel_train_result *result, struct cupel_error *error);
+
+/* ---- using what was trained ---- */
+
+/* The following take `weights`, a safetensors file with the parameters and running statistics by name: any
+ * file of cupel_train, or a PyTorch state_dict saved with the names that the model gives. Of a checkpoint
+ * with averaged weights the average is used. CUPEL_INVALID, all names listed, unless it has each tensor in
+ * its shape. */
+
+/* Measures the weights on the test split; `mistakes` is the most of them to return. */
+enum cupel_status cupel_evaluate(const struct cupel_model *model, const struct cupel_run_options *options,
+                                 const char *weights, int64_t mistakes, struct cupel_evaluation *evaluation,
+                                 struct cupel_error *error);
+
+/* Class probabilities, [count, data.classes], of `count` images, [count, data.shape] with pixels from 0 to
+ * 255. */
+enum cupel_status cupel_predict(const struct cupel_model *model, const struct cupel_run_options *options,
+                                const char *weights, const uint8_t *images, int64_t count,
+                                float *probabilities, struct cupel_error *error);
+
+/* Runs `steps` training steps on one batch from the safetensors file `batch`, with `image` f32 [N,
+ * data.shape], already normalised, and `label` i32 or i64 [N], and writes to the safetensors file `out`:
+ *   loss/loss                     f32 [steps]
+ *   act/NETWORK.LAYER             result of every layer in the first step
+ *   grad/PARAMETER                gradient of every parameter in the first step, before clipping
+ *   param/NAME                    every parameter and running statistic after the last step
+ * No data set is needed. The batch size is N; a schedule sees a run of one epoch with `steps` steps; nothing
+ * is augmented. `weights` NULL starts from the model's initial values. */
+enum cupel_status cupel_dump(const struct cupel_model *model, const struct cupel_run_options *options,
+                             const char *weights, const char *batch, int64_t steps, const char *out,
+                             struct cupel_error *error);
+
+/* ---- looking before training ---- */
+
+/* A compiled step together with what it runs on. It holds random numbers for images and can be run and
+ * profiled (cupel_plan_profile), but learns nothing. */
+struct cupel_rehearsal {
+    struct cupel_device *device;
+    struct cupel_store *store;
+    struct cupel_plan *plan;
+};
+
+/* Compiles one training step (or, unless `training`, one evaluation step) of the model for the options'
+ * batch. Reads no data. Free it with cupel_rehearsal_free. */
+enum cupel_status cupel_rehearse(const struct cupel_model *model, const struct cupel_run_options *options,
+                                 bool training, struct cupel_rehearsal *rehearsal, struct cupel_error *error);
+void cupel_rehearsal_free(struct cupel_rehearsal *rehearsal);
+
+/* ---- looking back ---- */
+
+/* The curves of a run. Zero-initialise it, free it with cupel_history_free. */
+struct cupel_history {
+    struct cupel_training_point *training;
+    size_t training_count;
+    struct cupel_evaluation_point *evaluations;
+    size_t evaluation_count;
+};
+
+/* Reads a run's metrics.jsonl. CUPEL_INVALID when there is none, or when a line is no such object (the
+ * message names it); a last line that was not finished is left out. Values that JSON cannot say (NaN) come
+ * back as NaN. */
+enum cupel_status cupel_history_load(const char *path, struct cupel_history *history,
+                                     struct cupel_error *error);
+void cupel_history_free(struct cupel_history *history);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
