@@ -1,0 +1,39 @@
+/* Ops that turn a data set into batches. */
+#include "graph/node.h"
+
+bool infer_gather(struct node *node) {
+    const struct cupel_tensor *data = node->in[0], *order = node->in[1], *cursor = node->in[2];
+    if (data->shape.rank < 1) return node_fail(node, "the data must have rows");
+    if (order->dtype != CUPEL_I32 || order->shape.rank != 1)
+        return node_fail(node, "the order must be i32 [M]");
+    if (cursor->dtype != CUPEL_I64 || tensor_count(cursor) != 1)
+        return node_fail(node, "the cursor must be i64 [1]");
+    struct cupel_shape shape = data->shape;
+    shape.dim[0] = node->attr.number.n;
+    return node_out(node, data->dtype, &shape);
+}
+
+struct cupel_tensor *cupel_gather(struct cupel_tensor *data, struct cupel_tensor *order,
+                                  struct cupel_tensor *cursor, int64_t batch) {
+    return NODE_ADD(gather, ATTR(number, .n = batch), data, order, cursor);
+}
+
+bool infer_convert(struct node *node) {
+    const struct cupel_tensor *x = node->in[0];
+    if (x->dtype != CUPEL_U8 || x->shape.rank < 2) return node_fail(node, "input 0 must be u8 [N, C, ...]");
+    for (int i = 1; i <= 2; i++)
+        if (node->in[i]->dtype != node->graph->real ||
+            !cupel_shape_equal(&node->in[i]->shape, &CUPEL_SHAPE(x->shape.dim[1])))
+            return node_fail(node, "mean and deviation must be %s [%lld], one value a channel",
+                             cupel_dtype_text(node->graph->real), (long long)x->shape.dim[1]);
+    return node_out(node, node->graph->real, &x->shape);
+}
+
+struct cupel_tensor *cupel_convert(struct cupel_tensor *x, struct cupel_tensor *mean,
+                                   struct cupel_tensor *deviation) {
+    return NODE_ADD(convert, NULL, x, mean, deviation);
+}
+
+double flops_convert(const struct node *node) {
+    return 3 * flops_each(node);
+}

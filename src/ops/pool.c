@@ -1,0 +1,156 @@
+/* Pooling over windows of a plane, and what moves gradients back through it.
+ *
+ * maxpool's second output says which element of its plane each result is; with it given, choosing
+ * (maxpool_pick) and putting back (maxpool_grad) are linear and each other's gradient. So are avgpool and
+ * avgpool_grad. */
+#include "ops/check.h"
+
+/* Checks the windows over an image of H, W and sets the pooled H, W. */
+static bool check_pool(struct node *node, const int64_t *image, int64_t *pooled) {
+    struct cupel_pool *pool = &node->attr.pool.pool;
+    for (int axis = 0; axis < 2; axis++) {
+        if (pool->stride[axis] == 0) pool->stride[axis] = pool->kernel[axis];
+        if (pool->pad[axis] > pool->kernel[axis] / 2)
+            return node_fail(node, "pad %d is more than half of kernel %d", pool->pad[axis],
+                             pool->kernel[axis]);
+        struct window window = {.size = image[axis],
+                                .kernel = pool->kernel[axis],
+                                .stride = pool->stride[axis],
+                                .pad = pool->pad[axis],
+                                .dilation = 1,
+                                .ceil = pool->ceil_mode};
+        if (!check_window(node, axis, &window, &pooled[axis])) return false;
+    }
+    return true;
+}
+
+/* The same where the pooled tensor is given. */
+static bool check_pooled(struct node *node, const int64_t *image, const struct cupel_tensor *given) {
+    int64_t pooled[2] = {0};
+    if (!check_pool(node, image, pooled)) return false;
+    if (given->shape.dim[2] != pooled[0] || given->shape.dim[3] != pooled[1])
+        return node_fail(node, "(W - F + 2P)/S + 1 gives %lld x %lld for an image of %lld x %lld",
+                         (long long)pooled[0], (long long)pooled[1], (long long)image[0],
+                         (long long)image[1]);
+    return true;
+}
+
+static bool check_argmax(struct node *node) {
+    const struct cupel_tensor *x = node->in[0], *argmax = node->in[1];
+    if (argmax->dtype != CUPEL_I32 || argmax->shape.rank != 4 || argmax->shape.dim[0] != x->shape.dim[0] ||
+        argmax->shape.dim[1] != x->shape.dim[1])
+        return node_fail(node, "input 1 must be the i32 indices that maxpool returns");
+    return true;
+}
+
+/* ---- max ---- */
+
+bool infer_maxpool(struct node *node) {
+    int64_t pooled[2];
+    if (!check_inputs(node, 1, 4)) return false;
+    const int64_t *x = node->in[0]->shape.dim;
+    if (!check_pool(node, x + 2, pooled)) return false;
+    if (x[2] > INT32_MAX / x[3]) return node_fail(node, "a plane may have 2^31 - 1 elements at most");
+    const struct cupel_shape shape = CUPEL_SHAPE(x[0], x[1], pooled[0], pooled[1]);
+    return node_out(node, node->in[0]->dtype, &shape) && node_out(node, CUPEL_I32, &shape);
+}
+
+struct cupel_tensor *cupel_maxpool(struct cupel_tensor *x, const struct cupel_pool *pool) {
+    return NODE_ADD(maxpool, ATTR(pool, .pool = *pool), x);
+}
+
+static struct cupel_tensor *add_maxpool_grad(const struct node *node, struct cupel_tensor *dy,
+                                             struct cupel_tensor *argmax) {
+    union attr attr = node->attr;
+    for (int axis = 0; axis < 2; axis++) attr.pool.image[axis] = node->in[0]->shape.dim[2 + axis];
+    return NODE_ADD(maxpool_grad, &attr, dy, argmax);
+}
+
+void grad_maxpool(const struct node *node, struct cupel_tensor *const *dy, const bool *need,
+                  struct cupel_tensor **dx) {
+    (void)need;
+    dx[0] = add_maxpool_grad(node, dy[0], node->out[0].node->out + 1);
+}
+
+bool infer_maxpool_grad(struct node *node) {
+    const int64_t *dy = node->in[0]->shape.dim, *image = node->attr.pool.image;
+    if (!check_inputs(node, 1, 4) || !check_argmax(node) || !check_pooled(node, image, node->in[0]))
+        return false;
+    if (!cupel_shape_equal(&node->in[0]->shape, &node->in[1]->shape))
+        return node_fail(node, "inputs must have one shape");
+    return node_out(node, node->in[0]->dtype, &CUPEL_SHAPE(dy[0], dy[1], image[0], image[1]));
+}
+
+void grad_maxpool_grad(const struct node *node, struct cupel_tensor *const *dy, const bool *need,
+                       struct cupel_tensor **dx) {
+    (void)need;
+    dx[0] = NODE_ADD(maxpool_pick, ATTR(pool, .pool = node->attr.pool.pool), dy[0], node->in[1]);
+}
+
+bool infer_maxpool_pick(struct node *node) {
+    if (!check_inputs(node, 1, 4) || !check_argmax(node)) return false;
+    if (!check_pooled(node, node->in[0]->shape.dim + 2, node->in[1])) return false;
+    return node_out(node, node->in[0]->dtype, &node->in[1]->shape);
+}
+
+void grad_maxpool_pick(const struct node *node, struct cupel_tensor *const *dy, const bool *need,
+                       struct cupel_tensor **dx) {
+    (void)need;
+    dx[0] = add_maxpool_grad(node, dy[0], node->in[1]);
+}
+
+/* ---- average ---- */
+
+bool infer_avgpool(struct node *node) {
+    int64_t pooled[2];
+    if (!check_inputs(node, 1, 4)) return false;
+    const int64_t *x = node->in[0]->shape.dim;
+    if (!check_pool(node, x + 2, pooled)) return false;
+    return node_out(node, node->in[0]->dtype, &CUPEL_SHAPE(x[0], x[1], pooled[0], pooled[1]));
+}
+
+struct cupel_tensor *cupel_avgpool(struct cupel_tensor *x, const struct cupel_pool *pool) {
+    return NODE_ADD(avgpool, ATTR(pool, .pool = *pool), x);
+}
+
+void grad_avgpool(const struct node *node, struct cupel_tensor *const *dy, const bool *need,
+                  struct cupel_tensor **dx) {
+    (void)need;
+    const int64_t *image = node->in[0]->shape.dim + 2;
+    dx[0] = NODE_ADD(avgpool_grad, ATTR(pool, .pool = node->attr.pool.pool, .image = {image[0], image[1]}),
+                     dy[0]);
+}
+
+bool infer_avgpool_grad(struct node *node) {
+    const int64_t *dy = node->in[0]->shape.dim, *image = node->attr.pool.image;
+    if (!check_inputs(node, 1, 4) || !check_pooled(node, image, node->in[0])) return false;
+    return node_out(node, node->in[0]->dtype, &CUPEL_SHAPE(dy[0], dy[1], image[0], image[1]));
+}
+
+void grad_avgpool_grad(const struct node *node, struct cupel_tensor *const *dy, const bool *need,
+                       struct cupel_tensor **dx) {
+    (void)need;
+    dx[0] = cupel_avgpool(dy[0], &node->attr.pool.pool);
+}
+
+struct cupel_tensor *cupel_global_avgpool(struct cupel_tensor *x) {
+    if (!x) return NULL;
+    if (x->shape.rank != 4)
+        return graph_fail(x->node->graph, "global_avgpool", "the input must have 4 dimensions");
+    return cupel_mean(x, 1u << 2 | 1u << 3, true);
+}
+
+/* ---- cost: one operation for each element of each window ---- */
+
+static double window_flops(const struct node *node, const struct cupel_tensor *pooled) {
+    const int *kernel = node->attr.pool.pool.kernel;
+    return (double)tensor_count(pooled) * (double)kernel[0] * (double)kernel[1];
+}
+
+double flops_pool(const struct node *node) {
+    return window_flops(node, &node->out[0]);
+}
+
+double flops_avgpool_grad(const struct node *node) {
+    return window_flops(node, node->in[0]);
+}

@@ -1,0 +1,72 @@
+/* Backends: where the calls of a plan run. */
+#ifndef CUPEL_PLAN_BACKEND_H
+#define CUPEL_PLAN_BACKEND_H
+
+#include "cupel/plan.h"
+#include "graph/node.h"
+
+/* A tensor as a kernel sees it. Strides count elements, one for each dimension of the logical shape. */
+struct view {
+    void *data;
+    enum cupel_dtype dtype;
+    struct cupel_shape shape;
+    int64_t stride[CUPEL_MAX_RANK];
+};
+
+struct call;
+typedef void (*kernel_fn)(struct call *call);
+
+/* One step of a plan: a kernel and its arguments. Inputs and outputs are never NULL and never overlap but
+ * where the op table allows it; outputs are not initialised. */
+struct call {
+    const struct node *node;
+    kernel_fn kernel;
+    const char *engine; /* who runs it, for the plan's printout */
+    struct view *in, *out;
+    int n_in, n_out;
+    void *workspace; /* workspace_bytes of scratch memory, aligned to 64 bytes */
+    size_t workspace_bytes;
+    void *prepared; /* what the backend's prepare made; freed by release */
+    void (*release)(void *prepared);
+    struct cupel_device *device;
+    struct cupel_error error; /* set by a kernel that fails */
+};
+
+struct backend {
+    const char *name;
+    enum layout (*layout)(const struct cupel_graph *graph); /* that suits the graph best; NULL: LAYOUT_ROWS */
+    enum cupel_status (*open)(struct cupel_device *device, struct cupel_error *error);
+    void (*close)(struct cupel_device *device);
+    void *(*alloc)(struct cupel_device *device,
+                   size_t bytes); /* aligned to 64 bytes; NULL when memory is out */
+    void (*free)(struct cupel_device *device, void *data);
+    enum cupel_status (*upload)(struct cupel_device *device, void *to, const void *from, size_t bytes,
+                                struct cupel_error *error);
+    enum cupel_status (*download)(struct cupel_device *device, void *to, const void *from, size_t bytes,
+                                  struct cupel_error *error);
+    enum cupel_status (*fill)(struct cupel_device *device, void *data, int byte, size_t bytes,
+                              struct cupel_error *error);
+    enum cupel_status (*synchronise)(struct cupel_device *device, struct cupel_error *error);
+    /* Chooses kernel, engine and workspace_bytes of a call whose views are complete but for their data. */
+    enum cupel_status (*prepare)(struct cupel_device *device, struct call *call, struct cupel_error *error);
+};
+
+struct cupel_device {
+    const struct backend *backend;
+    int threads;
+    char description[300];
+    void *own; /* the backend's */
+};
+
+extern const struct backend backend_reference, backend_cpu;
+
+static inline int64_t view_count(const struct view *view) {
+    return cupel_shape_count(&view->shape);
+}
+
+/* Offset in elements of an element of a 4-dimensional view. */
+static inline int64_t at4(const struct view *view, int64_t n, int64_t c, int64_t h, int64_t w) {
+    return n * view->stride[0] + c * view->stride[1] + h * view->stride[2] + w * view->stride[3];
+}
+
+#endif

@@ -1,0 +1,66 @@
+/* A plan's inside. Compiling goes through the files of this folder in this order: layout, schedule, prepare,
+ * memory, run. */
+#ifndef CUPEL_PLAN_PLAN_H
+#define CUPEL_PLAN_PLAN_H
+
+#include "plan/backend.h"
+
+enum memory_kind { MEMORY_ARENA, MEMORY_STATE, MEMORY_CONSTANT };
+
+/* Where a tensor lies; one for each tensor of the plan's graph. A tensor shares the memory of its `root`, at
+ * `offset` bytes; the other members are the root's. */
+struct home {
+    int root; /* a tensor's id; its own for a root */
+    size_t offset;
+    enum memory_kind kind;
+    int first, last; /* calls from and to which the memory is in use; n_calls: read by the host after a run */
+    size_t bytes;
+    size_t place; /* offset in the arena or among the constants */
+    char *data;
+};
+
+struct cupel_plan {
+    struct cupel_device *device;
+    struct cupel_store *store;
+    struct cupel_graph *graph; /* the plan's own */
+    struct cupel_plan_options options;
+    struct cupel_tensor **outputs;
+    int n_outputs;
+    struct call *calls; /* in running order; nodes that run no kernel have none */
+    int n_calls;
+    struct view *views; /* all calls' */
+    struct home *homes;
+    size_t *workspace_place; /* by call */
+    char *arena, *constants;
+    size_t arena_bytes, tensor_bytes, constant_bytes;
+};
+
+/* Where the tensor's memory begins: follows homes[].root. */
+const struct home *plan_home(const struct cupel_plan *plan, const struct cupel_tensor *tensor,
+                             size_t *offset);
+
+/* Gives each tensor of the graph its layout and inserts relayout nodes where two ops differ (layout.c). */
+enum cupel_status plan_layout(struct cupel_graph *graph, enum layout layout, struct cupel_error *error);
+/* Orders the graph's nodes so that each comes after what it reads and before what replaces a state that it
+ * reads; of the orders tried, the one that needs least memory (schedule.c). */
+enum cupel_status plan_schedule(struct cupel_graph *graph, struct cupel_error *error);
+/* Settles homes[], workspace_place[] and arena_bytes (memory.c). */
+enum cupel_status plan_memory(struct cupel_plan *plan, struct cupel_error *error);
+
+/* Guard bands, poison (debug.c). */
+enum { GUARD_BYTES = 64 };
+enum cupel_status debug_start(struct cupel_plan *plan, struct cupel_error *error);
+enum cupel_status debug_after(struct cupel_plan *plan, int position, struct cupel_error *error);
+
+/* The memory of a state, created and filled when the store does not have it (store.c). */
+enum cupel_status store_bind(struct cupel_store *store, const struct node *state, char **data,
+                             struct cupel_error *error);
+/* Makes a named part of a state known; its range has been bound. */
+enum cupel_status store_bind_part(struct cupel_store *store, const struct node *part,
+                                  struct cupel_error *error);
+struct cupel_device *store_device(const struct cupel_store *store);
+
+/* A view of a tensor, its data not yet known. */
+struct view view_of(const struct cupel_tensor *tensor);
+
+#endif

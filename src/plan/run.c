@@ -1,0 +1,114 @@
+/* Running a plan and reading its outputs. */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "plan/plan.h"
+
+static enum cupel_status run_call(struct cupel_plan *plan, int position, struct cupel_error *error) {
+    struct call *call = &plan->calls[position];
+    call->error.status = CUPEL_OK; /* of an earlier run */
+    call->kernel(call);
+    if (call->error.status != CUPEL_OK)
+        return cupel_fail(error, call->error.status, "%s (%s): %s", ops[call->node->op].name,
+                          call->node->scope ? call->node->scope : "no layer", call->error.message);
+    return plan->options.debug ? debug_after(plan, position, error) : CUPEL_OK;
+}
+
+enum cupel_status cupel_run(struct cupel_plan *plan, struct cupel_error *error) {
+    if (plan->options.debug) CUPEL_TRY(debug_start(plan, error));
+    for (int c = 0; c < plan->n_calls; c++) CUPEL_TRY(run_call(plan, c, error));
+    return CUPEL_OK;
+}
+
+/* Reorders elements from the strides of `view` to rows. */
+static void to_rows(const struct view *view, const char *from, char *to) {
+    size_t size = cupel_dtype_size(view->dtype);
+    int64_t index[CUPEL_MAX_RANK] = {0};
+    for (int64_t i = 0, n = view_count(view); i < n; i++) {
+        int64_t offset = 0;
+        for (int d = 0; d < view->shape.rank; d++) offset += index[d] * view->stride[d];
+        memcpy(to + (size_t)i * size, from + (size_t)offset * size, size);
+        for (int d = view->shape.rank - 1; d >= 0 && ++index[d] == view->shape.dim[d]; d--) index[d] = 0;
+    }
+}
+
+enum cupel_status cupel_plan_read(struct cupel_plan *plan, int index, void *data, size_t bytes,
+                                  struct cupel_error *error) {
+    if (index < 0 || index >= plan->n_outputs)
+        return cupel_fail(error, CUPEL_INVALID, "the plan has %d outputs; there is no output %d",
+                          plan->n_outputs, index);
+    const struct cupel_tensor *tensor = plan->outputs[index];
+    struct view view = view_of(tensor);
+    size_t offset, size = (size_t)view_count(&view) * cupel_dtype_size(view.dtype);
+    const struct home *home = plan_home(plan, tensor, &offset);
+    if (bytes != size)
+        return cupel_fail(error, CUPEL_INVALID, "output %d has %zu bytes, not %zu", index, size, bytes);
+    CUPEL_TRY(plan->device->backend->synchronise(plan->device, error));
+    if (tensor->layout == LAYOUT_ROWS)
+        return plan->device->backend->download(plan->device, data, home->data + offset, bytes, error);
+    char *copy = malloc(bytes);
+    if (!copy) return cupel_fail(error, CUPEL_NOMEM, "no memory to read output %d", index);
+    enum cupel_status status =
+        plan->device->backend->download(plan->device, copy, home->data + offset, bytes, error);
+    if (status == CUPEL_OK) to_rows(&view, copy, data);
+    free(copy);
+    return status;
+}
+
+/* ---- time of each node ---- */
+
+static double now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+struct timing {
+    int position;
+    double seconds;
+};
+
+static int slowest_first(const void *a, const void *b) {
+    double x = ((const struct timing *)a)->seconds, y = ((const struct timing *)b)->seconds;
+    return x < y ? 1 : x > y ? -1 : 0;
+}
+
+static enum cupel_status time_calls(struct cupel_plan *plan, int runs, struct timing *timings,
+                                    struct cupel_error *error) {
+    for (int c = 0; c < plan->n_calls; c++) timings[c] = (struct timing){.position = c};
+    CUPEL_TRY(cupel_run(plan, error));
+    for (int r = 0; r < runs; r++) {
+        for (int c = 0; c < plan->n_calls; c++) {
+            double start = now();
+            CUPEL_TRY(run_call(plan, c, error));
+            timings[c].seconds += (now() - start) / runs;
+        }
+    }
+    return CUPEL_OK;
+}
+
+enum cupel_status cupel_plan_profile(struct cupel_plan *plan, int runs, FILE *file,
+                                     struct cupel_error *error) {
+    if (runs < 1) return cupel_fail(error, CUPEL_INVALID, "%d runs cannot be timed; use at least 1", runs);
+    struct timing *timings = calloc((size_t)plan->n_calls + 1, sizeof *timings);
+    if (!timings) return cupel_fail(error, CUPEL_NOMEM, "no memory for the profile");
+    enum cupel_status status = time_calls(plan, runs, timings, error);
+    double total = 0;
+    for (int c = 0; c < plan->n_calls; c++) total += timings[c].seconds;
+    qsort(timings, (size_t)plan->n_calls, sizeof *timings, slowest_first);
+    if (status == CUPEL_OK) fprintf(file, "%10s %6s %8s  %s\n", "us", "%", "GFLOP/s", "node");
+    for (int c = 0; status == CUPEL_OK && c < plan->n_calls; c++) {
+        const struct call *call = &plan->calls[timings[c].position];
+        double seconds = timings[c].seconds > 0 ? timings[c].seconds : 1e-9;
+        char shape[120];
+        fprintf(file, "%10.1f %6.1f %8.2f  %s %s %s %s\n", 1e6 * seconds, 100 * seconds / total,
+                ops[call->node->op].flops(call->node) / seconds / 1e9, ops[call->node->op].name,
+                cupel_shape_text(&call->out[0].shape, shape, sizeof shape),
+                call->node->scope ? call->node->scope : "", call->engine);
+    }
+    if (status == CUPEL_OK)
+        fprintf(file, "%10.1f  100.0           all %d nodes\n", 1e6 * total, plan->n_calls);
+    free(timings);
+    return status;
+}
