@@ -1,0 +1,226 @@
+/* Batch normalisation, in one pass for sums over each channel and one that applies them.
+ *
+ * Whatever the layout, memory is *runs* of as many elements of one channel as the channels' stride says, the channels in
+ * turn. Runs of one element (channels innermost) are worked on in rows of all channels. */
+#include <math.h>
+#include <omp.h>
+#include <string.h>
+
+#include "cpu/fast/fast.h"
+
+/* What a pass goes over. */
+struct field {
+    int64_t channels, run; /* elements of one channel that follow one another; 1: rows of all channels */
+    int64_t units;         /* runs, or rows */
+};
+
+static struct field field_of(const struct view *x) {
+    struct field field = {.channels = x->shape.dim[1], .run = x->stride[1]};
+    field.units = view_count(x) / (field.run == 1 ? field.channels : field.run);
+    return field;
+}
+
+/* Where a thread's share of the units begins; the next thread's is where it ends. */
+static int64_t share(const struct field *field, int thread) {
+    return field->units * thread / omp_get_num_threads();
+}
+
+/* ---- sums ---- */
+
+enum { STRIP = 64, ROWS = 64 };
+
+/* The two sums that a pass makes of each channel. */
+struct sums {
+    double a, b;
+};
+
+/* Adds to each channel's sums, over some units, `A` and `B` of element i of x and z and channel c's p and q. Few rows at a
+ * time are summed in single precision. */
+#define SUMS(name, A, B)                                                                             \
+    static void name(const struct field *field, const float *restrict x, const float *restrict z,    \
+                     const float *restrict p, const float *restrict q, int64_t from, int64_t to,     \
+                     struct sums *sums) {                                                            \
+        (void)z, (void)q;                                                                            \
+        if (field->run > 1) {                                                                        \
+            for (int64_t unit = from; unit < to; unit++) {                                           \
+                const int64_t c = unit % field->channels, end = (unit + 1) * field->run;             \
+                for (int64_t first = unit * field->run; first < end; first += STRIP * ROWS) {        \
+                    const int64_t last = first + STRIP * ROWS < end ? first + STRIP * ROWS : end;    \
+                    float a = 0, b = 0;                                                              \
+                    _Pragma("omp simd reduction(+ : a, b)") for (int64_t i = first; i < last; i++) { \
+                        a += A;                                                                      \
+                        b += B;                                                                      \
+                    }                                                                                \
+                    sums[c].a += (double)a;                                                          \
+                    sums[c].b += (double)b;                                                          \
+                }                                                                                    \
+            }                                                                                        \
+            return;                                                                                  \
+        }                                                                                            \
+        for (int64_t strip = 0; strip < field->channels; strip += STRIP) {                           \
+            const int64_t count = field->channels - strip < STRIP ? field->channels - strip : STRIP; \
+            for (int64_t first = from; first < to; first += ROWS) {                                  \
+                float a[STRIP] = {0}, b[STRIP] = {0};                                                \
+                for (int64_t row = first; row < first + ROWS && row < to; row++)                     \
+                    for (int64_t k = 0; k < count; k++) {                                            \
+                        const int64_t c = strip + k, i = row * field->channels + c;                  \
+                        a[k] += A;                                                                   \
+                        b[k] += B;                                                                   \
+                    }                                                                                \
+                for (int64_t k = 0; k < count; k++) {                                                \
+                    sums[strip + k].a += (double)a[k];                                               \
+                    sums[strip + k].b += (double)b[k];                                               \
+                }                                                                                    \
+            }                                                                                        \
+        }                                                                                            \
+    }
+/* Of differences from p, which is near the mean, so that nothing is lost when they are squared. */
+SUMS(sum_squares, x[i] - p[c], (x[i] - p[c]) * (x[i] - p[c]))
+/* Of the gradient z, and of its product with the normalised x. */
+SUMS(sum_gradient, z[i], z[i] * ((x[i] - p[c]) * q[c]))
+
+/* Adds up the threads' sums of a channel. */
+static struct sums total(const struct sums *own, int threads, int64_t channels, int64_t c) {
+    struct sums total = {0};
+    for (int t = 0; t < threads; t++) {
+        total.a += own[t * channels + c].a;
+        total.b += own[t * channels + c].b;
+    }
+    return total;
+}
+
+/* ---- what is done to each element ---- */
+
+/* y = EXPRESSION of element i of x and z and channel c's p, q, r and s, over some units. */
+#define MAP(name, expression)                                                                              \
+    static void name(const struct field *field, const float *x, const float *z, const float *p,            \
+                     const float *q, const float *r, const float *s, int64_t from, int64_t to, float *y) { \
+        (void)z, (void)s;                                                                                  \
+        for (int64_t unit = from; unit < to; unit++) {                                                     \
+            if (field->run > 1) {                                                                          \
+                const int64_t c = unit % field->channels;                                                  \
+                _Pragma("omp simd") for (int64_t i = unit * field->run; i < (unit + 1) * field->run; i++)  \
+                    y[i] = expression;                                                                     \
+            } else {                                                                                       \
+                _Pragma("omp simd") for (int64_t c = 0; c < field->channels; c++) {                        \
+                    const int64_t i = unit * field->channels + c;                                          \
+                    y[i] = expression;                                                                     \
+                }                                                                                          \
+            }                                                                                              \
+        }                                                                                                  \
+    }
+MAP(normalise, (x[i] - p[c]) * q[c] + r[c])
+MAP(put_back, z[i] * q[c] + (x[i] - p[c]) * r[c] + s[c])
+
+#define IN(i) ((const float *)call->in[i].data)
+#define OUT(i) ((float *)call->out[i].data)
+
+/* Workspace: the threads' sums, then `vectors` numbers for each channel. */
+static size_t workspace(const struct call *call, int64_t channels, int64_t vectors) {
+    return (size_t)channels *
+           ((size_t)call->device->threads * sizeof(struct sums) + (size_t)vectors * sizeof(float));
+}
+
+/* The mean of some of a channel's elements, spread over all of it: one element alone may be so far out that the squares of
+ * differences from it say little of the variance. */
+static float near_mean(const struct field *field, const float *x, int64_t c) {
+    const int64_t size = field->units * field->run / (field->run == 1 ? 1 : field->channels);
+    const int64_t samples = size < 64 ? size : 64;
+    double sum = 0;
+    for (int64_t i = 0; i < samples; i++) {
+        const int64_t place = i * size / samples;
+        sum += (double)x[(place / field->run * field->channels + c) * field->run + place % field->run];
+    }
+    return (float)(sum / (double)samples);
+}
+
+static void run_batchnorm(struct call *call) {
+    const struct field field = field_of(&call->in[2]);
+    const int64_t channels = field.channels;
+    const double momentum = call->node->attr.number.a, eps = call->node->attr.number.b,
+                 size = (double)view_count(&call->in[2]) / (double)channels;
+    struct sums *own = call->workspace;
+    float *slope = (float *)(own + call->device->threads * channels), *pilot = slope + channels;
+    for (int64_t c = 0; c < channels; c++) pilot[c] = near_mean(&field, IN(2), c);
+#pragma omp parallel num_threads(call->device->threads) if (view_count(&call->in[2]) > FAST_SERIAL_HEAVY)
+    {
+        const int thread = omp_get_thread_num(), threads = omp_get_num_threads();
+        const int64_t from = share(&field, thread), to = share(&field, thread + 1);
+        memset(own + thread * channels, 0, (size_t)channels * sizeof *own);
+        sum_squares(&field, IN(2), NULL, pilot, NULL, from, to, own + thread * channels);
+#pragma omp barrier
+#pragma omp for schedule(static)
+        for (int64_t c = 0; c < channels; c++) {
+            const struct sums sums = total(own, threads, channels, c);
+            const double mean = (double)pilot[c] + sums.a / size,
+                         square = fmax(sums.b - sums.a * sums.a / size, 0),
+                         invstd = 1 / sqrt(square / size + eps);
+            slope[c] = (float)(invstd * (double)IN(3)[c]);
+            OUT(1)[c] = (float)mean;
+            OUT(2)[c] = (float)invstd;
+            OUT(3)[c] = (float)((1 - momentum) * (double)IN(0)[c] + momentum * mean);
+            OUT(4)[c] = (float)((1 - momentum) * (double)IN(1)[c] + momentum * square / (size - 1));
+        }
+        normalise(&field, IN(2), NULL, OUT(1), slope, IN(4), NULL, from, to, OUT(0));
+    }
+}
+
+static void run_batchnorm_grad(struct call *call) {
+    const struct field field = field_of(&call->in[0]);
+    const int64_t channels = field.channels;
+    const double size = (double)view_count(&call->in[0]) / (double)channels;
+    struct sums *own = call->workspace;
+    float *of_dy = (float *)(own + call->device->threads * channels), *of_x = of_dy + channels,
+          *shift = of_x + channels;
+#pragma omp parallel num_threads(call->device->threads) if (view_count(&call->in[0]) > FAST_SERIAL_HEAVY)
+    {
+        const int thread = omp_get_thread_num(), threads = omp_get_num_threads();
+        const int64_t from = share(&field, thread), to = share(&field, thread + 1);
+        memset(own + thread * channels, 0, (size_t)channels * sizeof *own);
+        sum_gradient(&field, IN(0), IN(4), IN(2), IN(3), from, to, own + thread * channels);
+#pragma omp barrier
+#pragma omp for schedule(static)
+        for (int64_t c = 0; c < channels; c++) {
+            const struct sums sums = total(own, threads, channels, c);
+            const double invstd = (double)IN(3)[c], slope = (double)IN(1)[c] * invstd;
+            of_dy[c] = (float)slope;
+            of_x[c] = (float)(-slope * invstd * sums.b / size);
+            shift[c] = (float)(-slope * sums.a / size);
+            OUT(1)[c] = (float)sums.b;
+            OUT(2)[c] = (float)sums.a;
+        }
+        put_back(&field, IN(0), IN(4), IN(2), of_dy, of_x, shift, from, to, OUT(0));
+    }
+}
+
+static void run_batchnorm_eval(struct call *call) {
+    const struct field field = field_of(&call->in[0]);
+    float *slope = call->workspace;
+    for (int64_t c = 0; c < field.channels; c++)
+        slope[c] = (float)((double)IN(1)[c] / sqrt((double)IN(4)[c] + call->node->attr.number.b));
+#pragma omp parallel num_threads(call->device->threads) if (view_count(&call->in[0]) > FAST_SERIAL_HEAVY)
+    {
+        const int thread = omp_get_thread_num();
+        normalise(&field, IN(0), NULL, IN(3), slope, IN(2), NULL, share(&field, thread),
+                  share(&field, thread + 1), OUT(0));
+    }
+}
+
+/* Image tensors of one layout. */
+static bool same_strides(const struct view *a, const struct view *b) {
+    return memcmp(a->stride, b->stride, (size_t)a->shape.rank * sizeof *a->stride) == 0;
+}
+
+#define PREPARE(name, x, other, vectors)                                                      \
+    enum cupel_status fast_##name(struct call *call, struct cupel_error *error) {             \
+        (void)error;                                                                          \
+        if (!same_strides(&call->in[x], &call->out[0]) || !same_strides(&call->in[x], other)) \
+            return CUPEL_OK;                                                                  \
+        call->workspace_bytes = workspace(call, call->in[x].shape.dim[1], vectors);           \
+        call->kernel = run_##name;                                                            \
+        call->engine = "cpu";                                                                 \
+        return CUPEL_OK;                                                                      \
+    }
+PREPARE(batchnorm, 2, &call->out[0], 2)
+PREPARE(batchnorm_grad, 0, &call->in[4], 3)
+PREPARE(batchnorm_eval, 0, &call->out[0], 1)

@@ -1,0 +1,173 @@
+/* Pooling: vectors run along the innermost dimension of the layout, channels or images. */
+#include <string.h>
+
+#include "cpu/fast/fast.h"
+#include "cpu/window.h"
+
+/* Images as planes of pixels of `lanes` contiguous elements; row-major ones have one lane. The strides are
+ * those of a view's planes, rows and pixels. */
+struct planes {
+    int64_t count, lanes, stride[3];
+};
+
+static struct planes planes_of(const struct view *view) {
+    const int64_t *dim = view->shape.dim, *stride = view->stride;
+    struct planes planes = {
+        .count = dim[0] * dim[1], .lanes = 1, .stride = {stride[1], stride[2], stride[3]}};
+    if (dim[1] == 1) planes.stride[0] = stride[0]; /* with channels last, that of the only channel is 1 */
+    const int inner = stride[1] == 1 && dim[1] > 1 ? 1 : stride[0] == 1 && dim[0] > 1 ? 0 : -1;
+    if (inner >= 0) {
+        planes.lanes = dim[inner];
+        planes.count = dim[1 - inner];
+        planes.stride[0] = stride[1 - inner];
+    }
+    return planes;
+}
+
+/* Lanes are worked on so many at a time, in loops that become vector code. */
+enum { STRIP = 64 };
+
+/* What a kernel does for some lanes of one pixel of its result. */
+struct pixel {
+    const struct call *call;
+    struct span rows, columns; /* of the other side that take part */
+    int64_t row, column;       /* of the pixel itself */
+    int64_t to, lanes;         /* offset in output 0 */
+    const struct planes *from; /* planes of input 0 */
+    int64_t from_at;           /* offset of the plane and lane in input 0 */
+};
+
+#define FOR_EACH_FROM(pixel, h, w, at)                                                                    \
+    for (int64_t h = (pixel)->rows.from; h < (pixel)->rows.to; h++)                                       \
+        for (int64_t w = (pixel)->columns.from,                                                           \
+                     at = (pixel)->from_at + h * (pixel)->from->stride[1] + w * (pixel)->from->stride[2]; \
+             w < (pixel)->columns.to; w++, at += (pixel)->from->stride[2])
+
+/* Runs `make` for each pixel of output 0, with the range of input 0 that windows (or, for gradients, places)
+ * say. */
+static void for_each_pixel(struct call *call, bool gradient, void (*make)(const struct pixel *pixel)) {
+    const struct cupel_pool *pool = &call->node->attr.pool.pool;
+    const struct planes from = planes_of(&call->in[0]), to = planes_of(&call->out[0]);
+    const int64_t *source = call->in[0].shape.dim + 2, *result = call->out[0].shape.dim + 2;
+    struct span *columns = call->workspace; /* of every column: finding them takes divisions */
+    struct span (*span)(const struct cupel_pool *, int, int64_t, int64_t) =
+        gradient ? places_over : window_span;
+    for (int64_t column = 0; column < result[1]; column++) columns[column] = span(pool, 1, column, source[1]);
+#pragma omp parallel for schedule(static) \
+    num_threads(call->device->threads) if (view_count(&call->in[0]) > FAST_SERIAL_HEAVY)
+    for (int64_t unit = 0; unit < to.count * result[0]; unit++) {
+        struct pixel pixel = {.call = call, .row = unit % result[0], .from = &from};
+        const int64_t plane = unit / result[0];
+        pixel.rows = span(pool, 0, pixel.row, source[0]);
+        for (pixel.column = 0; pixel.column < result[1]; pixel.column++) {
+            pixel.columns = columns[pixel.column];
+            for (int64_t lane = 0; lane < to.lanes; lane += STRIP) {
+                pixel.lanes = to.lanes - lane < STRIP ? to.lanes - lane : STRIP;
+                pixel.to =
+                    plane * to.stride[0] + pixel.row * to.stride[1] + pixel.column * to.stride[2] + lane;
+                pixel.from_at = plane * from.stride[0] + lane;
+                make(&pixel);
+            }
+        }
+    }
+}
+
+/* Calls BODY with the number of lanes, which is known when the code is compiled in the usual case. */
+#define WITH_LANES(pixel, body)          \
+    do {                                 \
+        if ((pixel)->lanes == STRIP)     \
+            body(pixel, STRIP);          \
+        else                             \
+            body(pixel, (pixel)->lanes); \
+    } while (0)
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE void max_of_lanes(const struct pixel *pixel, const int64_t lanes) {
+    const float *restrict x = pixel->call->in[0].data;
+    float *restrict best = (float *)pixel->call->out[0].data + pixel->to;
+    int32_t *restrict argmax = (int32_t *)pixel->call->out[1].data + pixel->to;
+    const int64_t width = pixel->call->in[0].shape.dim[3];
+    float value[STRIP];
+    int32_t where[STRIP];
+    bool first = true;
+    FOR_EACH_FROM(pixel, h, w, at) {
+        const int32_t index = (int32_t)(h * width + w);
+        for (int64_t i = 0; i < lanes; i++) {
+            const float new = x[at + i];
+            const bool take = first || new > value[i] || new != new;
+            value[i] = take ? new : value[i];
+            where[i] = take ? index : where[i];
+        }
+        first = false;
+    }
+    for (int64_t i = 0; i < lanes; i++) best[i] = value[i];
+    for (int64_t i = 0; i < lanes; i++) argmax[i] = where[i];
+}
+
+static void max_of_pixel(const struct pixel *pixel) {
+    WITH_LANES(pixel, max_of_lanes);
+}
+
+INLINE void max_gradient_of_lanes(const struct pixel *pixel, const int64_t lanes) {
+    const float *restrict dy = pixel->call->in[0].data;
+    const int32_t *restrict argmax = pixel->call->in[1].data;
+    float *restrict dx = (float *)pixel->call->out[0].data + pixel->to;
+    const int32_t index = (int32_t)(pixel->row * pixel->call->out[0].shape.dim[3] + pixel->column);
+    bool first = true;
+    FOR_EACH_FROM(pixel, h, w, at) {
+        for (int64_t i = 0; i < lanes; i++) {
+            const float part = argmax[at + i] == index ? dy[at + i] : 0;
+            dx[i] = first ? part : dx[i] + part;
+        }
+        first = false;
+    }
+    for (int64_t i = 0; first && i < lanes; i++) dx[i] = 0;
+}
+
+static void max_gradient_of_pixel(const struct pixel *pixel) {
+    WITH_LANES(pixel, max_gradient_of_lanes);
+}
+
+static void mean_of_pixel(const struct pixel *pixel) {
+    const float *x = pixel->call->in[0].data,
+                factor = 1 / (float)(pixel->rows.divisor * pixel->columns.divisor);
+    float sum[STRIP] = {0};
+    FOR_EACH_FROM(pixel, h, w, at) {
+        for (int64_t i = 0; i < pixel->lanes; i++) sum[i] += x[at + i];
+    }
+    float *y = (float *)pixel->call->out[0].data + pixel->to;
+    for (int64_t i = 0; i < pixel->lanes; i++) y[i] = sum[i] * factor;
+}
+
+static void mean_gradient_of_pixel(const struct pixel *pixel) {
+    const struct cupel_pool *pool = &pixel->call->node->attr.pool.pool;
+    const float *dy = pixel->call->in[0].data;
+    const int64_t *image = pixel->call->out[0].shape.dim + 2;
+    float sum[STRIP] = {0};
+    FOR_EACH_FROM(pixel, h, w, at) {
+        const int64_t divisor =
+            window_span(pool, 0, h, image[0]).divisor * window_span(pool, 1, w, image[1]).divisor;
+        const float factor = 1 / (float)divisor;
+        for (int64_t i = 0; i < pixel->lanes; i++) sum[i] += dy[at + i] * factor;
+    }
+    memcpy((float *)pixel->call->out[0].data + pixel->to, sum, (size_t)pixel->lanes * sizeof *sum);
+}
+
+/* Both sides must have one layout: the strides of planes and lanes go by it. */
+#define POOL(name, gradient, make)                                                         \
+    static void run_##name(struct call *call) {                                            \
+        for_each_pixel(call, gradient, make);                                              \
+    }                                                                                      \
+    enum cupel_status fast_##name(struct call *call, struct cupel_error *error) {          \
+        (void)error;                                                                       \
+        const struct planes from = planes_of(&call->in[0]), to = planes_of(&call->out[0]); \
+        if (from.lanes != to.lanes || from.count != to.count) return CUPEL_OK;             \
+        call->workspace_bytes = (size_t)call->out[0].shape.dim[3] * sizeof(struct span);   \
+        call->kernel = run_##name;                                                         \
+        call->engine = "cpu";                                                              \
+        return CUPEL_OK;                                                                   \
+    }
+POOL(maxpool, false, max_of_pixel)
+POOL(maxpool_grad, true, max_gradient_of_pixel)
+POOL(avgpool, false, mean_of_pixel)
+POOL(avgpool_grad, true, mean_gradient_of_pixel)

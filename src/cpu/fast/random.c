@@ -1,0 +1,166 @@
+/* Ops that draw random numbers, in threads: the same draws as the reference kernels', block by block. */
+#include <string.h>
+
+#include "base/philox.h"
+#include "cpu/fast/fast.h"
+
+/* The node's draws of this step: the last input holds seed and step. */
+static struct philox draws(const struct call *call) {
+    const int64_t *rng = call->in[call->n_in - 1].data;
+    return philox_start((uint64_t)rng[0], PHILOX_OPS, call->node->attr.random.stream, (uint64_t)rng[1]);
+}
+
+/* Draws are made for so many elements at a time, in a loop that becomes vector code. */
+enum { PIECE = 256 };
+
+/* Draws of the PIECE elements from a block on. */
+#define PIECE_OF(name, draw)                                                                      \
+    static void name(const struct philox *philox, int64_t block, float *restrict to) {            \
+        for (int64_t b = 0; b < PIECE / 4; b++) {                                                 \
+            const struct philox_floats drawn = draw(philox_words(philox, (uint64_t)(block + b))); \
+            for (int i = 0; i < 4; i++) to[4 * b + i] = drawn.value[i];                           \
+        }                                                                                         \
+    }
+
+static inline struct philox_floats units(struct philox_block block) {
+    struct philox_floats units;
+    for (int i = 0; i < 4; i++) units.value[i] = philox_unit(block.word[i]);
+    return units;
+}
+PIECE_OF(units_of_piece, units)
+PIECE_OF(normals_of_piece, philox_normals)
+
+/* y[i] = fma(scale, draw i, shift) */
+static void fill(struct call *call, void (*draw)(const struct philox *, int64_t, float *), float scale,
+                 float shift) {
+    const struct philox philox = draws(call);
+    const int64_t n = view_count(&call->out[0]);
+    float *y = call->out[0].data;
+#pragma omp parallel for schedule(static) num_threads(call->device->threads) if (n > FAST_SERIAL_HEAVY)
+    for (int64_t first = 0; first < n; first += PIECE) {
+        float drawn[PIECE];
+        draw(&philox, first / 4, drawn);
+        for (int64_t i = 0; i < PIECE && first + i < n; i++) y[first + i] = fmaf(scale, drawn[i], shift);
+    }
+}
+
+static void run_uniform(struct call *call) {
+    const double low = call->node->attr.random.a, high = call->node->attr.random.b;
+    fill(call, units_of_piece, (float)(high - low), (float)low);
+}
+
+static void run_normal(struct call *call) {
+    fill(call, normals_of_piece, (float)call->node->attr.random.b, (float)call->node->attr.random.a);
+}
+
+/* Draws are counted in logical order. In it the innermost elements, those of a plane or of a row-major tensor, are `step`
+ * apart in memory; there are `inner` of them. */
+static void run_dropout(struct call *call) {
+    const struct philox philox = draws(call);
+    const struct view *x = &call->in[0];
+    const bool image = x->shape.rank == 4;
+    const int64_t count = view_count(x), inner = image ? x->shape.dim[2] * x->shape.dim[3] : count,
+                  channels = image ? x->shape.dim[1] : 1, step = image ? x->stride[3] : 1;
+    const float p = (float)call->node->attr.random.a, factor = (float)(1 / (1 - call->node->attr.random.a));
+    const int64_t most = PIECE - 4, pieces = (inner + most - 1) / most; /* a plane may begin within a block */
+#pragma omp parallel for schedule(static) num_threads(call->device->threads) if (count > FAST_SERIAL_HEAVY)
+    for (int64_t unit = 0; unit < count / inner * pieces; unit++) {
+        const int64_t plane = unit / pieces, first = unit % pieces * most,
+                      last = first + most < inner ? first + most : inner, element = plane * inner + first,
+                      start = image ? plane / channels * x->stride[0] + plane % channels * x->stride[1] : 0;
+        const float *from = (const float *)x->data + start;
+        float *to = (float *)call->out[0].data + start, drawn[PIECE];
+        units_of_piece(&philox, element / 4, drawn);
+        for (int64_t i = first; i < last; i++)
+            to[i * step] = drawn[i - first + element % 4] >= p ? from[i * step] * factor : 0;
+    }
+}
+
+/* ---- moving images ---- */
+
+/* Images as rows of pixels of `bytes` contiguous bytes: all channels of a pixel, or one channel. */
+struct rows {
+    int64_t images, rows, width;
+    size_t bytes;
+};
+
+static struct rows rows_of(const struct view *x) {
+    const bool channels_last = x->stride[1] == 1 && x->shape.dim[1] > 1;
+    const int64_t channels = x->shape.dim[1];
+    return (struct rows){.images = x->shape.dim[0],
+                         .rows = x->shape.dim[2] * (channels_last ? 1 : channels),
+                         .width = x->shape.dim[3],
+                         .bytes = cupel_dtype_size(x->dtype) * (size_t)(channels_last ? channels : 1)};
+}
+
+/* One row, from `right` pixels further right, zeros coming in. */
+static void shift_row(const struct rows *rows, char *to, const char *from, int64_t right) {
+    const int64_t away = right < 0 ? -right : right, gone = away < rows->width ? away : rows->width;
+    const size_t kept = (size_t)(rows->width - gone) * rows->bytes, gap = (size_t)gone * rows->bytes;
+    memcpy(to + (right < 0 ? gap : 0), from + (right < 0 ? 0 : gap), kept);
+    memset(to + (right < 0 ? 0 : kept), 0, gap);
+}
+
+static void mirror_row(const struct rows *rows, char *to, const char *from) {
+    for (int64_t w = 0; w < rows->width; w++)
+        memcpy(to + (size_t)w * rows->bytes, from + (size_t)(rows->width - 1 - w) * rows->bytes, rows->bytes);
+}
+
+/* The part of the work that belongs to image n: its rows, those of each plane (or of the only one) in turn. */
+static void move_image(const struct call *call, int64_t n, int64_t down, int64_t right, bool mirror) {
+    const struct rows rows = rows_of(&call->in[0]);
+    const int64_t height = call->in[0].shape.dim[2];
+    const size_t row = (size_t)rows.width * rows.bytes, image = (size_t)(n * rows.rows) * row;
+    const char *from = (const char *)call->in[0].data + image;
+    char *to = (char *)call->out[0].data + image;
+    for (int64_t r = 0; r < rows.rows; r++, to += row) {
+        const int64_t source = r % height + down;
+        if (source < 0 || source >= height)
+            memset(to, 0, row);
+        else if (mirror)
+            mirror_row(&rows, to, from + (size_t)(r + down) * row);
+        else
+            shift_row(&rows, to, from + (size_t)(r + down) * row, right);
+    }
+}
+
+/* One draw an image. */
+static void run_random_flip(struct call *call) {
+    const struct philox philox = draws(call);
+    const float p = (float)call->node->attr.random.a;
+#pragma omp parallel for schedule(static) \
+    num_threads(call->device->threads) if (view_count(&call->in[0]) > FAST_SERIAL)
+    for (int64_t n = 0; n < call->in[0].shape.dim[0]; n++)
+        move_image(call, n, 0, 0, philox_unit(philox_word(&philox, (uint64_t)n)) < p);
+}
+
+/* A shift from -pad to pad: the high half of word * (2 pad + 1). */
+static int64_t shift(uint32_t word, int pad) {
+    return (int64_t)((uint64_t)word * (2 * (uint32_t)pad + 1) >> 32) - pad;
+}
+
+/* Two draws an image: down and right. */
+static void run_random_crop(struct call *call) {
+    const struct philox philox = draws(call);
+    const int pad = call->node->attr.random.pad, sign = call->node->attr.random.back ? -1 : 1;
+#pragma omp parallel for schedule(static) \
+    num_threads(call->device->threads) if (view_count(&call->in[0]) > FAST_SERIAL)
+    for (int64_t n = 0; n < call->in[0].shape.dim[0]; n++) {
+        const int64_t down = shift(philox_word(&philox, 2 * (uint64_t)n), pad),
+                      right = shift(philox_word(&philox, 2 * (uint64_t)n + 1), pad);
+        move_image(call, n, sign * down, sign * right, false);
+    }
+}
+
+/* Whether kernels that go through both sides alike can serve: one layout, and for `images` the batch outermost. */
+static bool alike(const struct call *call, bool images) {
+    const struct view *x = &call->in[0], *y = &call->out[0];
+    if (images && x->stride[0] != view_count(x) / x->shape.dim[0]) return false;
+    return memcmp(x->stride, y->stride, (size_t)x->shape.rank * sizeof *x->stride) == 0;
+}
+
+FAST_PREPARE(uniform, true)
+FAST_PREPARE(normal, true)
+FAST_PREPARE(dropout, alike(call, false))
+FAST_PREPARE(random_flip, alike(call, true))
+FAST_PREPARE(random_crop, alike(call, true))

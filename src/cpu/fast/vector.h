@@ -1,0 +1,75 @@
+/* Vectors as wide as the processor's registers, by the compiler's own vector types. */
+#ifndef CUPEL_CPU_VECTOR_H
+#define CUPEL_CPU_VECTOR_H
+
+#include <stdint.h>
+
+#if defined __AVX512F__
+enum { LANES = 16, REGISTERS = 32 };
+#elif defined __AVX__
+enum { LANES = 8, REGISTERS = 16 };
+#else
+enum { LANES = 4, REGISTERS = 16 };
+#endif
+
+typedef float vector __attribute__((vector_size(4 * LANES), may_alias));
+typedef int32_t vector_mask __attribute__((vector_size(4 * LANES)));
+typedef float vector_anywhere __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+
+static inline vector vector_load(const float *from) {
+    return *(const vector_anywhere *)from;
+}
+
+static inline void vector_store(float *to, vector value) {
+    *(vector_anywhere *)to = value;
+}
+
+static inline vector vector_all(float value) {
+    return value - (vector){0};
+}
+
+/* Keeps a value that is used several times in a register: else the compiler loads it anew for each use. */
+#if defined __x86_64__
+#define VECTOR_KEEP(value) __asm__("" : "+v"(value))
+#else
+#define VECTOR_KEEP(value) (void)(value)
+#endif
+
+/* slope * value where value is not above 0; NaN passes. */
+static inline vector vector_leaky(vector value, float slope) {
+    const vector_mask low = value <= 0;
+    vector_mask kept = ~low & (vector_mask)value;
+    if (slope != 0) kept |= low & (vector_mask)(slope * value);
+    return (vector)kept;
+}
+
+static inline float vector_sum(vector value) {
+    float sum[LANES];
+    vector_store(sum, value);
+    for (int width = LANES / 2; width > 0; width /= 2)
+        for (int i = 0; i < width; i++) sum[i] += sum[i + width];
+    return sum[0];
+}
+
+/* Element i of row j becomes element j of row i. At each step, rows `step` apart exchange the lanes in which
+ * they differ. */
+static inline __attribute__((always_inline)) void vector_transpose(vector *row) {
+#pragma GCC unroll 4
+    for (int step = 1; step < LANES; step *= 2) {
+        vector_mask keep, take;
+#pragma GCC unroll 16
+        for (int i = 0; i < LANES; i++) {
+            keep[i] = i & step ? i - step + LANES : i;
+            take[i] = i & step ? i + LANES : i + step;
+        }
+#pragma GCC unroll 16
+        for (int i = 0; i < LANES; i++) {
+            if (i & step) continue;
+            const vector a = row[i], b = row[i + step];
+            row[i] = __builtin_shuffle(a, b, keep);
+            row[i + step] = __builtin_shuffle(a, b, take);
+        }
+    }
+}
+
+#endif
