@@ -1,0 +1,74 @@
+/* cupel eval: how good trained weights are. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "cli/common.h"
+
+enum { MAX_MATRIX = 20, NAME_WIDTH = 16 };
+
+/* The class that images of `label` were most often taken for by mistake; -1 when all are right. */
+static int64_t worst_mistake(const struct cupel_evaluation *evaluation, int64_t label) {
+    const int32_t *row = evaluation->confusion + label * evaluation->classes;
+    int64_t worst = -1;
+    for (int64_t c = 0; c < evaluation->classes; c++)
+        if (c != label && row[c] && (worst < 0 || row[c] > row[worst])) worst = c;
+    return worst;
+}
+
+static void print_classes(const struct cupel_model *model, const struct cupel_evaluation *evaluation) {
+    printf("\n%5s  %-*s %8s %10s   %s\n", "class", NAME_WIDTH, "", "images", "accuracy",
+           "most often taken for");
+    for (int64_t label = 0; label < evaluation->classes; label++) {
+        const int32_t *row = evaluation->confusion + label * evaluation->classes;
+        const char *name = class_text(model, label);
+        int64_t count = 0, worst = worst_mistake(evaluation, label);
+        for (int64_t c = 0; c < evaluation->classes; c++) count += row[c];
+        printf("%5" PRId64 "  %-*s %8s", label, NAME_WIDTH, cupel_model_data(model)->class_names ? name : "",
+               count_text(count));
+        if (count)
+            printf(" %8.2f %%", 100.0 * row[label] / (double)count);
+        else
+            printf(" %10s", "-");
+        if (worst >= 0)
+            printf("   %s (%.1f %%)", class_text(model, worst), 100.0 * row[worst] / (double)count);
+        putchar('\n');
+    }
+}
+
+static void print_matrix(const struct cupel_evaluation *evaluation) {
+    if (evaluation->classes > MAX_MATRIX) return;
+    printf("\nconfusion matrix: a row for what an image is, a column for what it was taken for\n\n%5s ", "");
+    for (int64_t c = 0; c < evaluation->classes; c++) printf("%7" PRId64, c);
+    putchar('\n');
+    for (int64_t label = 0; label < evaluation->classes; label++) {
+        printf("%5" PRId64 " ", label);
+        for (int64_t c = 0; c < evaluation->classes; c++) {
+            int32_t count = evaluation->confusion[label * evaluation->classes + c];
+            if (count)
+                printf("%7" PRId32, count);
+            else
+                printf("%7s", ".");
+        }
+        putchar('\n');
+    }
+}
+
+int command_eval(const struct arguments *arguments) {
+    struct cupel_model *model;
+    struct cupel_error error = {0};
+    if (model_open(arguments, &model, &error)) return complain_error(&error);
+    struct cupel_run_options options = run_options(arguments);
+    struct cupel_evaluation evaluation = {0};
+    enum cupel_status status = cupel_evaluate(model, &options, arguments->weights, 0, &evaluation, &error);
+    if (status == CUPEL_OK) {
+        printf("%s with %s on %s test images\n\n", cupel_model_name(model), arguments->weights,
+               count_text(evaluation.count));
+        printf("loss      %.4f\naccuracy  %.2f %%\n", evaluation.loss, 100 * evaluation.accuracy);
+        if (evaluation.classes > 5) printf("top-5     %.2f %%\n", 100 * evaluation.top5);
+        print_classes(model, &evaluation);
+        print_matrix(&evaluation);
+    }
+    cupel_evaluation_free(&evaluation);
+    cupel_model_free(model);
+    return status ? complain_error(&error) : EXIT_DONE;
+}

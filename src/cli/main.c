@@ -1,0 +1,104 @@
+/* cupel: trains and examines models from the command line. */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/options.h"
+
+static const struct command commands[] = {
+    {"train", COMMAND_TRAIN, "MODEL", "Train a model file",
+     "The run's directory gets metrics.jsonl, checkpoint.safetensors, best.safetensors, TensorBoard\n"
+     "events and report.html. The first interrupt saves a checkpoint and stops; --resume goes on from it.",
+     command_train},
+    {"eval", COMMAND_EVAL, "MODEL", "Measure trained weights on the test split",
+     "Prints loss, accuracy, top-5 accuracy, the accuracy of each class and the confusion matrix.",
+     command_eval},
+    {"predict", COMMAND_PREDICT, "MODEL IMAGE...", "Classify PNG images",
+     "Images are turned into gray or RGB as the model wants them; their size must be the model's.",
+     command_predict},
+    {"plan", COMMAND_PLAN, "MODEL", "Show a model: layers, shapes, parameters, FLOPs, and the plan of a step",
+     "Needs no data set.", command_plan},
+    {"dump", COMMAND_DUMP, "MODEL", "Run training steps on a given batch and write every value to a file",
+     "Writes loss/loss of every step, act/LAYER and grad/PARAMETER of the first step, and\n"
+     "param/PARAMETER after the last, to compare with other programs. Needs no data set.",
+     command_dump},
+    {"doctor", COMMAND_DOCTOR, "", "Show versions, devices, processor and data set, and what is missing",
+     NULL, command_doctor},
+};
+enum { N_COMMANDS = sizeof commands / sizeof *commands };
+
+static void help(FILE *file) {
+    fputs(
+        "Cupel trains neural networks from model files and shows what they do.\n\n"
+        "usage: cupel COMMAND [ARGUMENT]...\n\nCommands:\n",
+        file);
+    for (int i = 0; i < N_COMMANDS; i++)
+        fprintf(file, "  %-8s %-14s %s\n", commands[i].name, commands[i].words, commands[i].summary);
+    fputs(
+        "\n`cupel COMMAND --help` shows a command's flags, `cupel --version` the version.\n"
+        "A first run: cupel train models/lenet5.yaml --epochs 3\n"
+        "Exit status: 0 done, 1 the run failed, 2 usage or bad input.\n",
+        file);
+}
+
+static int refuse_command(const char *name) {
+    const char *nearest = cupel_nearest(name, commands, N_COMMANDS, sizeof *commands);
+    char known[200];
+    for (size_t i = 0, used = 0; i < N_COMMANDS; i++)
+        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", commands[i].name);
+    complain("unknown %s '%.80s'%s%s%s; commands: %s", *name == '-' ? "flag" : "command", name,
+             nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "", known);
+    return EXIT_BAD_INPUT;
+}
+
+static int run_command(const struct command *command, int count, char **argv) {
+    struct arguments arguments;
+    int status;
+    if (arguments_read(command, count, argv, &arguments, &status)) status = command->run(&arguments);
+    arguments_free(&arguments);
+    return status;
+}
+
+static int run(int count, char **argv) {
+    if (count < 2) {
+        help(stderr);
+        return EXIT_BAD_INPUT;
+    }
+    const char *word = argv[1];
+    if (!strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help")) {
+        help(stdout);
+        return EXIT_DONE;
+    }
+    if (!strcmp(word, "--version")) {
+        printf("cupel %s\n", cupel_version());
+        return EXIT_DONE;
+    }
+    for (int i = 0; i < N_COMMANDS; i++)
+        if (!strcmp(word, commands[i].name)) return run_command(&commands[i], count - 2, argv + 2);
+    return refuse_command(word);
+}
+
+/* OpenMP's idle threads spin for milliseconds by default. When other programs want the processors too, that takes the time
+ * slices in which the thread that is waited for could run, and training becomes many times slower. The runtime reads its
+ * settings when it is loaded, so changing them takes a fresh start of the program. */
+static void limit_spinning(char **argv) {
+    if (getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY")) return;
+    if (setenv("GOMP_SPINCOUNT", "2000", 1) == 0) execv("/proc/self/exe", argv); /* else it works as it is */
+}
+
+int main(int count, char **argv) {
+    limit_spinning(argv);
+    int status = run(count, argv);
+    /* What was printed counts only when it has arrived. A reader that went away is no failure to talk about:
+     * `train` sees it as EPIPE, for the other commands the system ends the program. */
+    bool failed = ferror(stdout);
+    errno = 0;
+    failed |= fflush(stdout) != 0;
+    if (failed && errno != EPIPE) {
+        complain("standard output: %s", errno ? strerror(errno) : "writing failed");
+        if (status == EXIT_DONE) status = EXIT_RUN_FAILED;
+    }
+    return status;
+}

@@ -1,0 +1,56 @@
+/* Data sets of every format: opening, statistics, freeing. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cupel/data.h"
+#include "data/idx.h"
+
+static const struct {
+    const char *name;
+    enum cupel_status (*open)(const struct cupel_dataset_spec *, struct cupel_dataset *,
+                              struct cupel_error *);
+} formats[] = {
+    {"idx", idx_open},
+};
+
+enum cupel_status cupel_dataset_open(const struct cupel_dataset_spec *spec, struct cupel_dataset *dataset,
+                                     struct cupel_error *error) {
+    *dataset = (struct cupel_dataset){0};
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        if (strcmp(spec->format, formats[i].name) != 0) continue;
+        enum cupel_status status = formats[i].open(spec, dataset, error);
+        if (status) cupel_dataset_free(dataset);
+        return status;
+    }
+    return cupel_fail(error, CUPEL_INVALID, "%s: the data format `%s` is unknown; the known one is `idx`",
+                      spec->path, spec->format);
+}
+
+void cupel_dataset_statistics(const struct cupel_dataset *dataset, double *mean, double *deviation) {
+    int64_t plane = dataset->shape[1] * dataset->shape[2];
+    for (int64_t c = 0; c < dataset->shape[0]; c++) {
+        /* Whole numbers: exact, and far from overflow for any set that fits in memory. */
+        uint64_t sum = 0, squares = 0;
+        for (int64_t n = 0; n < dataset->train.count; n++) {
+            const uint8_t *pixels = dataset->train.images + (n * dataset->shape[0] + c) * plane;
+            for (int64_t i = 0; i < plane; i++) {
+                sum += pixels[i];
+                squares += (uint64_t)pixels[i] * pixels[i];
+            }
+        }
+        double count = (double)dataset->train.count * (double)plane;
+        double average = (double)sum / count;
+        double variance = (double)squares / count - average * average;
+        mean[c] = average / 255;
+        deviation[c] = sqrt(variance > 0 ? variance : 0) / 255;
+    }
+}
+
+void cupel_dataset_free(struct cupel_dataset *dataset) {
+    free(dataset->train.images);
+    free(dataset->train.labels);
+    free(dataset->test.images);
+    free(dataset->test.labels);
+    *dataset = (struct cupel_dataset){0};
+}

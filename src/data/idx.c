@@ -1,0 +1,192 @@
+/* Reading IDX files, and the directory of four that makes a data set. */
+#include "data/idx.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "io/file.h"
+#include "io/reader.h"
+
+enum { UNSIGNED_BYTES = 0x08 }; /* the format's code for the element type */
+
+/* Reads the magic number and the dimensions. */
+static enum cupel_status parse_header(struct reader *reader, int rank, struct cupel_shape *shape,
+                                      struct cupel_error *error) {
+    unsigned char magic[4];
+    uint32_t dims[CUPEL_MAX_RANK];
+    CUPEL_TRY(reader_read(reader, magic, sizeof magic, error));
+    if (magic[0] || magic[1])
+        return cupel_fail(
+            error, CUPEL_INVALID, "%s: is no IDX file: it begins with %02x%02x%02x%02x, not 0000%02x%02x",
+            reader->file, magic[0], magic[1], magic[2], magic[3], UNSIGNED_BYTES, (unsigned)rank);
+    if (magic[2] != UNSIGNED_BYTES)
+        return cupel_fail(error, CUPEL_INVALID,
+                          "%s: has elements of type 0x%02x; only unsigned bytes (0x08) are read",
+                          reader->file, magic[2]);
+    if (magic[3] != rank)
+        return cupel_fail(error, CUPEL_INVALID, "%s: has %d dimensions, but %s have %d", reader->file,
+                          magic[3], rank == 1 ? "labels" : "images", rank);
+    CUPEL_TRY(reader_read(reader, dims, sizeof *dims * (size_t)rank, error));
+    shape->rank = rank;
+    for (int i = 0; i < rank; i++) shape->dim[i] = be32toh(dims[i]);
+    struct cupel_error reason = {0};
+    if (cupel_shape_check(shape, CUPEL_U8, &reason))
+        return cupel_fail(error, CUPEL_INVALID, "%s: %s", reader->file, reason.message);
+    return CUPEL_OK;
+}
+
+static enum cupel_status parse_body(struct reader *reader, const struct cupel_shape *shape, uint8_t *data,
+                                    struct cupel_error *error) {
+    CUPEL_TRY(reader_read(reader, data, (size_t)cupel_shape_count(shape), error));
+    return reader_finish(reader, error);
+}
+
+static enum cupel_status parse_open(struct reader *reader, int rank, struct cupel_shape *shape,
+                                    uint8_t **data, struct cupel_error *error) {
+    CUPEL_TRY(parse_header(reader, rank, shape, error));
+    size_t needed = (size_t)cupel_shape_count(shape);
+    char text[160];
+    if (needed > reader_bound(reader))
+        return cupel_fail(error, CUPEL_INVALID,
+                          "%s: shape %s takes %zu bytes, but the file's %zu cannot hold them: it "
+                          "is cut or damaged",
+                          reader->file, cupel_shape_text(shape, text, sizeof text), needed, reader->size);
+    uint8_t *bytes = malloc(needed);
+    if (!bytes)
+        return cupel_fail(error, CUPEL_NOMEM, "%s: no memory for its %zu bytes", reader->file, needed);
+    enum cupel_status status = parse_body(reader, shape, bytes, error);
+    if (status)
+        free(bytes);
+    else
+        *data = bytes;
+    return status;
+}
+
+enum cupel_status idx_parse(const char *file, const unsigned char *bytes, size_t size, int rank,
+                            struct cupel_shape *shape, uint8_t **data, struct cupel_error *error) {
+    struct reader reader;
+    *data = NULL;
+    *shape = CUPEL_SCALAR;
+    CUPEL_TRY(reader_open(&reader, file, bytes, size, error));
+    enum cupel_status status = parse_open(&reader, rank, shape, data, error);
+    reader_close(&reader);
+    return status;
+}
+
+/* Writes the path of the file, plain or with .gz, whichever exists, to `path`; false when neither does. */
+static bool find_file(const char *directory, const char *split, const char *what, char path[PATH_MAX]) {
+    static const char *const endings[] = {"", ".gz"};
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        int length = snprintf(path, PATH_MAX, "%s/%s-%s-ubyte%s", directory, split, what, endings[i]);
+        if (length > 0 && length < PATH_MAX && access(path, F_OK) == 0) return true;
+    }
+    return false;
+}
+
+static enum cupel_status read_idx(const char *path, int rank, struct cupel_shape *shape, uint8_t **data,
+                                  struct cupel_error *error) {
+    unsigned char *bytes;
+    size_t size;
+    CUPEL_TRY(file_read(path, PTRDIFF_MAX, &bytes, &size, error));
+    enum cupel_status status = idx_parse(path, bytes, size, rank, shape, data, error);
+    free(bytes);
+    return status;
+}
+
+/* Takes the images' shape, or compares it with the one that is known from the spec or the other split. */
+static enum cupel_status settle_shape(const char *path, const struct cupel_shape *shape,
+                                      struct cupel_dataset *dataset, struct cupel_error *error) {
+    const int64_t found[3] = {1, shape->dim[1], shape->dim[2]};
+    for (int i = 0; i < 3; i++) {
+        if (!dataset->shape[i]) dataset->shape[i] = found[i];
+        if (dataset->shape[i] == found[i]) continue;
+        return cupel_fail(error, CUPEL_INVALID,
+                          "%s: its images are [1, %" PRId64 ", %" PRId64
+                          "] (channels, height, width), but [%" PRId64 ", %" PRId64 ", %" PRId64
+                          "] are expected; correct `shape` under `data`",
+                          path, found[1], found[2], dataset->shape[0], dataset->shape[1], dataset->shape[2]);
+    }
+    return CUPEL_OK;
+}
+
+/* Makes 32-bit labels of bytes; `*classes` is the limit, or 0, and then grows to hold every label. */
+static enum cupel_status convert_labels(const char *path, const uint8_t *bytes, int64_t count, int64_t limit,
+                                        struct cupel_dataset *dataset, int32_t *labels,
+                                        struct cupel_error *error) {
+    for (int64_t i = 0; i < count; i++) {
+        if (limit && bytes[i] >= limit)
+            return cupel_fail(error, CUPEL_INVALID,
+                              "%s: label %" PRId64 " is %d, but with %" PRId64
+                              " classes the largest is %" PRId64 "; correct `classes` under `data`",
+                              path, i, bytes[i], limit, limit - 1);
+        if (bytes[i] >= dataset->classes) dataset->classes = bytes[i] + 1;
+        labels[i] = bytes[i];
+    }
+    return CUPEL_OK;
+}
+
+static enum cupel_status read_labels(const char *path, int64_t limit, struct cupel_dataset *dataset,
+                                     struct cupel_dataset_split *split, struct cupel_error *error) {
+    struct cupel_shape shape;
+    uint8_t *bytes;
+    CUPEL_TRY(read_idx(path, 1, &shape, &bytes, error));
+    enum cupel_status status = CUPEL_OK;
+    if (shape.dim[0] != split->count)
+        status = cupel_fail(error, CUPEL_INVALID, "%s: has %" PRId64 " labels for %" PRId64 " images", path,
+                            shape.dim[0], split->count);
+    if (!status) {
+        split->labels = reallocarray(NULL, (size_t)split->count, sizeof *split->labels);
+        status =
+            split->labels
+                ? convert_labels(path, bytes, split->count, limit, dataset, split->labels, error)
+                : cupel_fail(error, CUPEL_NOMEM, "%s: no memory for %" PRId64 " labels", path, split->count);
+    }
+    free(bytes);
+    return status;
+}
+
+static enum cupel_status missing(const char *directory, const char *split, const char *what,
+                                 struct cupel_error *error) {
+    struct stat info;
+    const char *why = stat(directory, &info)  ? strerror(errno)
+                      : S_ISDIR(info.st_mode) ? NULL
+                                              : "Not a directory";
+    return cupel_fail(
+        error, CUPEL_INVALID,
+        "%s: %s%s%s-%s-ubyte[.gz] is not there. Install Fashion-MNIST with `apt-get install "
+        "dataset-fashion-mnist`, or name a directory that holds the data set with `--data PATH`",
+        directory, why ? why : "", why ? ": " : "", split, what);
+}
+
+static enum cupel_status read_split(const struct cupel_dataset_spec *spec, const char *name,
+                                    struct cupel_dataset *dataset, struct cupel_dataset_split *split,
+                                    struct cupel_error *error) {
+    char path[PATH_MAX];
+    struct cupel_shape shape;
+    if (!find_file(spec->path, name, "images-idx3", path))
+        return missing(spec->path, name, "images-idx3", error);
+    CUPEL_TRY(read_idx(path, 3, &shape, &split->images, error));
+    split->count = shape.dim[0];
+    CUPEL_TRY(settle_shape(path, &shape, dataset, error));
+    if (find_file(spec->path, name, "labels-idx1", path))
+        return read_labels(path, spec->classes, dataset, split, error);
+    return spec->classes ? missing(spec->path, name, "labels-idx1", error) : CUPEL_OK;
+}
+
+enum cupel_status idx_open(const struct cupel_dataset_spec *spec, struct cupel_dataset *dataset,
+                           struct cupel_error *error) {
+    memcpy(dataset->shape, spec->shape, sizeof dataset->shape);
+    dataset->classes = spec->classes;
+    CUPEL_TRY(read_split(spec, "train", dataset, &dataset->train, error));
+    CUPEL_TRY(read_split(spec, "t10k", dataset, &dataset->test, error));
+    if (!dataset->train.labels != !dataset->test.labels)
+        return missing(spec->path, dataset->train.labels ? "t10k" : "train", "labels-idx1", error);
+    return CUPEL_OK;
+}

@@ -1,0 +1,17 @@
+/* PNG in memory. */
+#ifndef CUPEL_IO_IMAGE_H
+#define CUPEL_IO_IMAGE_H
+
+#include "base/buffer.h"
+#include "cupel/image.h"
+
+/* As cupel_image_read from bytes in memory; `file` is their name for messages. */
+enum cupel_status image_decode(const char *file, const unsigned char *bytes, size_t size, int channels,
+                               struct cupel_image *image, struct cupel_error *error);
+
+/* As cupel_image_write, adding the file's bytes to `out`; `file` is its name for messages. */
+enum cupel_status image_encode(const char *file, const struct cupel_image *image,
+                               const struct cupel_image_text *texts, size_t count, struct buffer *out,
+                               struct cupel_error *error);
+
+#endif

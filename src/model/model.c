@@ -1,0 +1,163 @@
+/* A model file as a whole. */
+#include "model/model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const task_words[] = {[CUPEL_TASK_CLASSIFY] = "classify", [CUPEL_TASK_GAN] = "gan"};
+
+struct model_items {
+    int task;
+    const struct cupel_yaml_item *data, *networks, *blocks, *train;
+};
+
+#define ITEM(member, other)                                                                       \
+    {                                                                                             \
+        .key = #member, .type = CUPEL_FIELD_ITEM, .offset = offsetof(struct model_items, member), \
+        .fallback = other                                                                         \
+    }
+static const struct cupel_field model_fields[] = {
+    {.key = "task",
+     .type = CUPEL_FIELD_CHOICE,
+     .offset = offsetof(struct model_items, task),
+     .words = CUPEL_WORDS(task_words)},
+    ITEM(data, NULL),
+    ITEM(networks, NULL),
+    ITEM(blocks, ""),
+    ITEM(train, NULL),
+};
+
+/* "[1, 28, 28]" for a message. */
+#define SHAPE_TEXT(shape) cupel_shape_text(&(shape), (char[120]){0}, 120)
+
+static enum cupel_status check_classifier(const struct cupel_model *model, struct cupel_error *error) {
+    const struct cupel_network *network = &model->networks[0];
+    struct cupel_shape output = cupel_network_output(network);
+    const struct cupel_yaml_item *last = network->layers[network->layer_count - 1].item;
+    if (model->network_count > 1)
+        return cupel_yaml_fail(&model->yaml, model->networks[1].item, error,
+                               "task classify has one network; remove this one");
+    if (network->noise)
+        return cupel_yaml_fail(&model->yaml, network->item, error,
+                               "a classifier looks at images; set `input: image`");
+    if (output.rank != 1 || output.dim[0] != model->data.classes)
+        return cupel_yaml_fail(&model->yaml, last, error,
+                               "the network ends in %s for each image, but data.classes is %lld; end it with "
+                               "`linear: {out: %lld}`",
+                               SHAPE_TEXT(output), (long long)model->data.classes,
+                               (long long)model->data.classes);
+    return CUPEL_OK;
+}
+
+static enum cupel_status check_gan(const struct cupel_model *model, const struct cupel_yaml_item *networks,
+                                   struct cupel_error *error) {
+    const struct cupel_network *generator = cupel_model_network_named(model, "generator");
+    const struct cupel_network *discriminator = cupel_model_network_named(model, "discriminator");
+    if (!generator || !discriminator || model->network_count != 2)
+        return cupel_yaml_fail(&model->yaml, networks->key, error,
+                               "task gan has two networks; call them 'generator' and 'discriminator'");
+    struct cupel_shape image = cupel_network_output(generator), verdict = cupel_network_output(discriminator);
+    if (!generator->noise || !cupel_shape_equal(&image, &model->data.shape))
+        return cupel_yaml_fail(
+            &model->yaml, generator->item, error,
+            "the generator must turn noise into images of %s (data.shape); from %s it makes %s",
+            SHAPE_TEXT(model->data.shape), generator->noise ? "noise" : "images", SHAPE_TEXT(image));
+    if (discriminator->noise || cupel_shape_count(&verdict) != 1)
+        return cupel_yaml_fail(&model->yaml, discriminator->item, error,
+                               "the discriminator must turn an image into one number; from %s it makes %s",
+                               discriminator->noise ? "noise" : "an image", SHAPE_TEXT(verdict));
+    return CUPEL_OK;
+}
+
+static enum cupel_status interpret(struct cupel_model *model, const char *const *settings, int count,
+                                   struct cupel_error *error) {
+    struct cupel_yaml *yaml = &model->yaml;
+    struct model_items items = {0};
+    model->overrides = cupel_heap_alloc(&yaml->heap, (size_t)count + 1, sizeof *model->overrides);
+    if (!model->overrides) return cupel_yaml_no_memory(yaml, error);
+    for (int i = 0; i < count; i++) {
+        CUPEL_TRY(cupel_yaml_override(yaml, settings[i], error));
+        const char *copy = cupel_heap_text(&yaml->heap, "%s", settings[i]);
+        if (!copy) return cupel_yaml_no_memory(yaml, error);
+        model->overrides[model->override_count++] = copy;
+    }
+    CUPEL_TRY(cupel_fields_read(yaml, yaml->root, yaml->root, "the model", model_fields,
+                                sizeof model_fields / sizeof *model_fields, &items, error));
+    model->task = (enum cupel_task)items.task;
+    CUPEL_TRY(data_read(model, items.data, error));
+    CUPEL_TRY(train_read(model, items.train, error));
+    CUPEL_TRY(networks_read(model, items.networks, items.blocks, error));
+    return model->task == CUPEL_TASK_GAN ? check_gan(model, items.networks, error)
+                                         : check_classifier(model, error);
+}
+
+/* Reads from `text`, or from the file `name` when it is NULL. */
+static enum cupel_status read_model(const char *name, const char *text, size_t length,
+                                    const char *const *settings, int count, struct cupel_model **model,
+                                    struct cupel_error *error) {
+    *model = NULL;
+    struct cupel_model *made = calloc(1, sizeof *made);
+    if (!made) return cupel_fail(error, CUPEL_NOMEM, "%s: out of memory while reading", name);
+    enum cupel_status status = text ? cupel_yaml_read_text(&made->yaml, name, text, length, error)
+                                    : cupel_yaml_read_file(&made->yaml, name, error);
+    if (status == CUPEL_OK) status = interpret(made, settings, count, error);
+    if (status == CUPEL_OK)
+        *model = made;
+    else
+        cupel_model_free(made);
+    return status;
+}
+
+enum cupel_status cupel_model_read(const char *path, const char *const *settings, int count,
+                                   struct cupel_model **model, struct cupel_error *error) {
+    return read_model(path, NULL, 0, settings, count, model, error);
+}
+
+enum cupel_status cupel_model_read_text(const char *name, const char *text, size_t length,
+                                        const char *const *settings, int count, struct cupel_model **model,
+                                        struct cupel_error *error) {
+    return read_model(name, text, length, settings, count, model, error);
+}
+
+void cupel_model_free(struct cupel_model *model) {
+    if (!model) return;
+    cupel_yaml_free(&model->yaml);
+    free(model);
+}
+
+const char *cupel_model_name(const struct cupel_model *model) {
+    return model->yaml.name;
+}
+
+const char *cupel_model_text(const struct cupel_model *model, size_t *length) {
+    *length = model->yaml.length;
+    return model->yaml.text;
+}
+
+const char *const *cupel_model_overrides(const struct cupel_model *model, int *count) {
+    *count = model->override_count;
+    return model->overrides;
+}
+
+enum cupel_task cupel_model_task(const struct cupel_model *model) {
+    return model->task;
+}
+
+const struct cupel_data_settings *cupel_model_data(const struct cupel_model *model) {
+    return &model->data;
+}
+
+const struct cupel_train_settings *cupel_model_train(const struct cupel_model *model) {
+    return &model->train;
+}
+
+const struct cupel_network *cupel_model_network(const struct cupel_model *model, int index) {
+    return index >= 0 && index < model->network_count ? &model->networks[index] : NULL;
+}
+
+const struct cupel_network *cupel_model_network_named(const struct cupel_model *model, const char *name) {
+    for (int i = 0; i < model->network_count; i++) {
+        if (!strcmp(model->networks[i].name, name)) return &model->networks[i];
+    }
+    return NULL;
+}

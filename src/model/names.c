@@ -1,0 +1,101 @@
+/* Names of layers, as names.h describes them. */
+#include "model/names.h"
+
+#include <ctype.h>
+#include <string.h>
+
+enum cupel_status name_check(struct cupel_yaml *yaml, const struct cupel_yaml_item *item,
+                             struct cupel_error *error) {
+    bool good =
+        item->kind == CUPEL_YAML_SCALAR && (isalpha((unsigned char)*item->text) || *item->text == '_');
+    for (const char *c = item->text; good && *c; c++)
+        good = isalnum((unsigned char)*c) || *c == '_' || *c == '-';
+    char shown[CUPEL_YAML_SHOWN];
+    cupel_yaml_shown(item, shown, sizeof shown);
+    if (!good)
+        return cupel_yaml_fail(yaml, item, error,
+                               "%s cannot be a name; use letters, digits, _ and -, and begin with a letter",
+                               shown);
+    if (cupel_yaml_is(item, "input"))
+        return cupel_yaml_fail(yaml, item, error,
+                               "%s already means what goes into this list; choose another name", shown);
+    return CUPEL_OK;
+}
+
+enum cupel_status name_add(struct cupel_yaml *yaml, struct scope *scope, const struct cupel_yaml_item *word,
+                           const struct cupel_yaml_item *given, struct name **name,
+                           struct cupel_error *error) {
+    int place = 1;
+    for (const struct name *other = scope->names; other; other = other->next)
+        place += !strcmp(other->word, word->text);
+    if (given) CUPEL_TRY(name_check(yaml, given, error));
+    struct name *made = cupel_heap_alloc(&yaml->heap, 1, sizeof *made);
+    const char *text = given ? given->text : cupel_heap_text(&yaml->heap, "%s%d", word->text, place);
+    if (!made || !text) return cupel_yaml_no_memory(yaml, error);
+    for (const struct name *other = scope->names; other; other = other->next) {
+        if (!strcmp(other->text, text))
+            return cupel_yaml_fail(
+                yaml, given ? given : word, error,
+                "the name '%.60s' is taken by the layer at line %d; give this one another `name`", text,
+                other->item->line);
+    }
+    *made = (struct name){text, word->text, NETWORK_INPUT, word, scope->names};
+    scope->names = *name = made;
+    return CUPEL_OK;
+}
+
+/* "unknown earlier layer 'x'; ..." with the names before `self`, in file order. */
+static enum cupel_status unknown_input(struct cupel_yaml *yaml, const struct name *self,
+                                       const struct cupel_yaml_item *item, struct cupel_error *error) {
+    size_t count = 1;
+    for (const struct name *name = self->next; name; name = name->next) count++;
+    const char **known = cupel_heap_alloc(&yaml->heap, count, sizeof *known);
+    if (!known) return cupel_yaml_no_memory(yaml, error);
+    known[0] = "input";
+    size_t i = count;
+    for (const struct name *name = self->next; name; name = name->next) known[--i] = name->text;
+    return cupel_words_fail(yaml, item, (struct cupel_words){known, count, sizeof *known}, "earlier layer",
+                            error);
+}
+
+static enum cupel_status find_input(struct cupel_yaml *yaml, const struct scope *scope,
+                                    const struct name *self, const struct cupel_yaml_item *item, int *layer,
+                                    struct cupel_error *error) {
+    char shown[CUPEL_YAML_SHOWN];
+    if (item->kind != CUPEL_YAML_SCALAR)
+        return cupel_yaml_fail(yaml, item, error, "'from' holds %s; it must hold names of layers",
+                               cupel_yaml_shown(item, shown, sizeof shown));
+    *layer = scope->input;
+    if (cupel_yaml_is(item, "input")) return CUPEL_OK;
+    const struct name *name = self->next;
+    while (name && strcmp(name->text, item->text) != 0) name = name->next;
+    if (!name) return unknown_input(yaml, self, item, error);
+    *layer = name->layer;
+    return CUPEL_OK;
+}
+
+enum cupel_status name_inputs(struct cupel_yaml *yaml, const struct scope *scope, const struct name *self,
+                              const struct cupel_yaml_item *from, bool joins, int **inputs, int *count,
+                              struct cupel_error *error) {
+    const struct cupel_yaml_item *list = from && from->kind == CUPEL_YAML_SEQUENCE ? from->first : NULL;
+    *count = 0;
+    for (const struct cupel_yaml_item *item = list; item; item = item->next) ++*count;
+    if (joins && *count < 2)
+        return cupel_yaml_fail(yaml, from ? from : self->item, error,
+                               "%s joins two layers or more; write `from: [one, other]`", self->word);
+    if (!joins && from && from->kind == CUPEL_YAML_SEQUENCE && *count != 1)
+        return cupel_yaml_fail(yaml, from, error,
+                               "%.60s has one input; write `from: name`, or join with add or concat",
+                               self->word);
+    *inputs = cupel_heap_alloc(&yaml->heap, *count ? (size_t)*count : 1, sizeof **inputs);
+    if (!*inputs) return cupel_yaml_no_memory(yaml, error);
+    **inputs = scope->previous;
+    int *input = *inputs;
+    for (const struct cupel_yaml_item *item = list; item; item = item->next)
+        CUPEL_TRY(find_input(yaml, scope, self, item, input++, error));
+    if (!list) {
+        *count = 1;
+        if (from) CUPEL_TRY(find_input(yaml, scope, self, from, *inputs, error));
+    }
+    return CUPEL_OK;
+}

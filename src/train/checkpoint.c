@@ -1,0 +1,212 @@
+#include "train/checkpoint.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "train/path.h"
+
+static const char *const optimizer_words[] = {
+    [CUPEL_OPTIMIZER_SGD] = "sgd",         [CUPEL_OPTIMIZER_ADAM] = "adam",
+    [CUPEL_OPTIMIZER_ADAMW] = "adamw",     [CUPEL_OPTIMIZER_RMSPROP] = "rmsprop",
+    [CUPEL_OPTIMIZER_ADAGRAD] = "adagrad",
+};
+
+/* ---- what must be the same ---- */
+
+enum { FACT_SEED, FACT_BATCH, FACT_TRAIN, FACT_VALIDATION, FACT_OPTIMIZER, FACT_MODEL, FACTS };
+static const struct {
+    const char *key, *advice;
+} facts[FACTS] = {
+    [FACT_SEED] = {"seed", "add --seed %s"},
+    [FACT_BATCH] = {"batch", "add --batch %s"},
+    [FACT_TRAIN] = {"train_images", "resume with the same data and `data.validation`"},
+    [FACT_VALIDATION] = {"validation_images", "resume with the same data and `data.validation`"},
+    [FACT_OPTIMIZER] = {"optimizer", "resume with the same `train.optimizer`"},
+    [FACT_MODEL] = {"model", NULL},
+};
+enum { FACT_ROOM = 40 };
+
+static void fact_texts(const struct setup *setup, const struct checkpoint *checkpoint,
+                       char texts[FACTS][FACT_ROOM]) {
+    size_t length;
+    const char *model = cupel_model_text(setup->model, &length);
+    const int64_t numbers[] = {setup->train.seed, setup->train.batch, checkpoint->train_count,
+                               checkpoint->validation_count};
+    for (int i = FACT_SEED; i <= FACT_VALIDATION; i++) snprintf(texts[i], FACT_ROOM, "%" PRId64, numbers[i]);
+    snprintf(texts[FACT_OPTIMIZER], FACT_ROOM, "%s%s", optimizer_words[setup->train.optimizer.kind],
+             setup->train.ema > 0 ? " with ema" : "");
+    snprintf(texts[FACT_MODEL], FACT_ROOM, "%08lx", crc32_z(0, (const unsigned char *)model, length));
+}
+
+static enum cupel_status add_facts(const struct setup *setup, const struct checkpoint *checkpoint,
+                                   struct cupel_weights *file, struct cupel_error *error) {
+    char texts[FACTS][FACT_ROOM];
+    fact_texts(setup, checkpoint, texts);
+    for (int i = 0; i < FACTS; i++)
+        CUPEL_TRY(cupel_weights_set_metadata(file, facts[i].key, texts[i], error));
+    return CUPEL_OK;
+}
+
+static enum cupel_status check_facts(const struct setup *setup, const struct checkpoint *checkpoint,
+                                     const char *path, const struct cupel_weights *file, bool *changed,
+                                     struct cupel_error *error) {
+    char texts[FACTS][FACT_ROOM], advice[200];
+    fact_texts(setup, checkpoint, texts);
+    for (int i = 0; i < FACTS; i++) {
+        const char *had = cupel_weights_metadata(file, facts[i].key);
+        if (!had)
+            return cupel_fail(error, CUPEL_INVALID,
+                              "%s: this is no checkpoint to resume from (it does not tell its %s); to start "
+                              "from its weights use --init",
+                              path, facts[i].key);
+        bool same = strcmp(had, texts[i]) == 0;
+        if (i == FACT_MODEL)
+            *changed = !same;
+        else if (!same) {
+            snprintf(advice, sizeof advice, facts[i].advice, had);
+            return cupel_fail(error, CUPEL_INVALID, "%s: it was made with %s %s, this run has %s; %s", path,
+                              facts[i].key, had, texts[i], advice);
+        }
+    }
+    return CUPEL_OK;
+}
+
+/* ---- writing ---- */
+
+void checkpoint_begin(const char *directory) {
+    char path[PATH_ROOM];
+    const char *const names[] = {CHECKPOINT_LAST, CHECKPOINT_PREVIOUS, CHECKPOINT_BEST};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (path_join(path, directory, names[i], NULL) == CUPEL_OK) unlink(path);
+}
+
+/* Every range of the checkpoint: the parameters', the average, the moments. */
+enum { MAX_RANGES = 2 + MAX_MOMENTS };
+struct range {
+    char name[NAME_ROOM];
+    const char *prefix;
+};
+static int ranges_of(const struct setup *setup, struct range ranges[MAX_RANGES]) {
+    int count = 0;
+    snprintf(ranges[count].name, NAME_ROOM, "%s", cupel_network_name(setup->network));
+    ranges[count++].prefix = "";
+    if (setup->train.ema > 0) ranges[count++].prefix = EMA_PREFIX;
+    for (int i = 0; i < moment_count(&setup->train.optimizer); i++)
+        ranges[count++].prefix = moment_name(&setup->train.optimizer, i);
+    for (int i = 1; i < count; i++) range_name(setup, ranges[i].prefix, ranges[i].name);
+    return count;
+}
+
+static enum cupel_status collect(struct setup *setup, const struct checkpoint *checkpoint,
+                                 struct cupel_weights *file, struct cupel_error *error) {
+    struct range ranges[MAX_RANGES];
+    int count = ranges_of(setup, ranges);
+    bool finite = true;
+    for (int i = 0; i < count; i++)
+        CUPEL_TRY(collect_range(setup, ranges[i].name, ranges[i].prefix, file, i ? NULL : &finite, error));
+    if (!finite)
+        return cupel_fail(error, CUPEL_FAILED,
+                          "step %" PRId64
+                          ": a parameter is infinite or NaN; the checkpoint before this step "
+                          "stays; a lower lr or `clip_norm` may help",
+                          checkpoint->step);
+    CUPEL_TRY(collect_statistics(setup, "", file, error));
+    const int64_t rng[2] = {setup->train.seed, checkpoint->step};
+    CUPEL_TRY(cupel_weights_add(file, "rng", CUPEL_I64, &CUPEL_SHAPE(2), rng, error));
+    CUPEL_TRY(cupel_weights_add(file, "data.cursor", CUPEL_I64, &CUPEL_SHAPE(1), &checkpoint->cursor, error));
+    CUPEL_TRY(cupel_weights_add(file, "train.verdict", CUPEL_F64, &CUPEL_SHAPE(VERDICT_NUMBERS),
+                                &checkpoint->verdict, error));
+    return add_facts(setup, checkpoint, file, error);
+}
+
+/* Keeps the last checkpoint under the previous one's name. At every moment one of the two is whole. */
+static void rotate(const char *last, const char *previous) {
+    unlink(previous);
+    if (link(last, previous)) rename(last, previous); /* for file systems without links */
+}
+
+enum cupel_status checkpoint_save(struct setup *setup, const struct checkpoint *checkpoint,
+                                  const char *directory, struct cupel_error *error) {
+    char last[PATH_ROOM], previous[PATH_ROOM];
+    struct cupel_weights file = {0};
+    CUPEL_TRY(path_join(last, directory, CHECKPOINT_LAST, error));
+    CUPEL_TRY(path_join(previous, directory, CHECKPOINT_PREVIOUS, error));
+    enum cupel_status status = collect(setup, checkpoint, &file, error);
+    if (status == CUPEL_OK) {
+        rotate(last, previous);
+        status = cupel_weights_save(&file, last, error);
+    }
+    cupel_weights_free(&file);
+    return status;
+}
+
+enum cupel_status checkpoint_save_best(struct setup *setup, const struct checkpoint *checkpoint,
+                                       const char *directory, struct cupel_error *error) {
+    char path[PATH_ROOM], name[NAME_ROOM], step[FACT_ROOM];
+    struct cupel_weights file = {0};
+    snprintf(name, sizeof name, "%s", cupel_network_name(setup->network));
+    if (setup->train.ema > 0) range_name(setup, EMA_PREFIX, name);
+    snprintf(step, sizeof step, "%" PRId64, checkpoint->step);
+    CUPEL_TRY(path_join(path, directory, CHECKPOINT_BEST, error));
+    enum cupel_status status = collect_range(setup, name, "", &file, NULL, error);
+    if (status == CUPEL_OK) status = collect_statistics(setup, "", &file, error);
+    if (status == CUPEL_OK) status = cupel_weights_set_metadata(&file, "step", step, error);
+    if (status == CUPEL_OK) status = cupel_weights_save(&file, path, error);
+    cupel_weights_free(&file);
+    return status;
+}
+
+/* ---- reading ---- */
+
+/* Says what is known about the previous checkpoint behind the message about the last one. */
+static enum cupel_status refuse(const char *last, const char *directory, const struct cupel_error *reason,
+                                struct cupel_error *error) {
+    char previous[PATH_ROOM];
+    struct cupel_weights file = {0};
+    CUPEL_TRY(path_join(previous, directory, CHECKPOINT_PREVIOUS, error));
+    if (access(previous, F_OK))
+        return cupel_fail(error, reason->status,
+                          "%s; there is no checkpoint to resume from, start without --resume",
+                          reason->message);
+    if (cupel_weights_load(previous, &file, NULL))
+        return cupel_fail(error, reason->status, "%s; the previous checkpoint, %s, is damaged too",
+                          reason->message, previous);
+    cupel_weights_free(&file);
+    return cupel_fail(error, reason->status,
+                      "%s; the previous checkpoint is whole: to resume from that, cp %s %s", reason->message,
+                      previous, last);
+}
+
+static enum cupel_status apply(struct load *load, struct checkpoint *checkpoint, struct cupel_error *error) {
+    struct range ranges[MAX_RANGES];
+    struct setup *setup = load->setup;
+    int count = ranges_of(setup, ranges);
+    int64_t rng[2] = {0};
+    for (int i = 0; i < count; i++) CUPEL_TRY(load_range(load, ranges[i].name, ranges[i].prefix, error));
+    CUPEL_TRY(load_statistics(load, error));
+    load_value(load, "rng", CUPEL_I64, 2, rng);
+    load_value(load, "data.cursor", CUPEL_I64, 1, &checkpoint->cursor);
+    load_value(load, "train.verdict", CUPEL_F64, VERDICT_NUMBERS, &checkpoint->verdict);
+    if (rng[1] < 0 || checkpoint->cursor < 0 || checkpoint->cursor > checkpoint->train_count)
+        return cupel_fail(error, CUPEL_INVALID, "%s: step %" PRId64 " and cursor %" PRId64 " are impossible",
+                          load->path, rng[1], checkpoint->cursor);
+    checkpoint->step = rng[1];
+    return CUPEL_OK;
+}
+
+enum cupel_status checkpoint_load(struct setup *setup, struct checkpoint *checkpoint, const char *directory,
+                                  bool *changed, struct cupel_error *error) {
+    char path[PATH_ROOM];
+    struct cupel_error reason = {0};
+    struct cupel_weights file = {0};
+    struct load load;
+    CUPEL_TRY(path_join(path, directory, CHECKPOINT_LAST, error));
+    if (cupel_weights_load(path, &file, &reason)) return refuse(path, directory, &reason, error);
+    enum cupel_status status = check_facts(setup, checkpoint, path, &file, changed, error);
+    if (status == CUPEL_OK) status = load_start(&load, setup, path, &file, error);
+    if (status == CUPEL_OK) status = load_end(&load, apply(&load, checkpoint, error), error);
+    cupel_weights_free(&file);
+    return status;
+}

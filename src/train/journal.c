@@ -1,0 +1,208 @@
+#include "train/journal.h"
+
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "io/file.h"
+#include "io/jsonl.h"
+#include "io/tensorboard.h"
+#include "train/path.h"
+
+static const char NAME[] = "metrics.jsonl";
+enum { MAX_BYTES = 1 << 30 };
+
+struct journal {
+    struct jsonl *lines;
+    struct tensorboard *board;
+};
+
+/* ---- reading ---- */
+
+/* One line as an object, NULL when it is none. */
+static cJSON *parse_line(const char *line, size_t length) {
+    cJSON *object = cJSON_ParseWithLength(line, length);
+    if (cJSON_IsObject(object) && cJSON_IsNumber(cJSON_GetObjectItem(object, "step"))) return object;
+    cJSON_Delete(object);
+    return NULL;
+}
+
+static double number(const cJSON *object, const char *key) {
+    const cJSON *item = cJSON_GetObjectItem(object, key);
+    return cJSON_IsNumber(item) ? item->valuedouble : NAN;
+}
+
+static int64_t whole(const cJSON *object, const char *key) {
+    double value = number(object, key);
+    return value >= 0 && value < 0x1p53 ? (int64_t)value : 0;
+}
+
+/* Makes room for one more element in an array whose room is the power of two from its count up. */
+static void *grow(void *array, size_t count, size_t size) {
+    if (count & (count - 1)) return array;
+    return realloc(array, (count ? 2 * count : 1) * size);
+}
+
+static bool add_evaluation(struct cupel_history *history, const cJSON *object, bool validation) {
+    struct cupel_evaluation_point *points =
+        grow(history->evaluations, history->evaluation_count, sizeof *points);
+    if (!points) return false;
+    history->evaluations = points;
+    points[history->evaluation_count++] = (struct cupel_evaluation_point){
+        .step = whole(object, "step"),
+        .epoch = whole(object, "epoch"),
+        .validation = validation,
+        .loss = number(object, validation ? "validation_loss" : "test_loss"),
+        .accuracy = number(object, validation ? "validation_accuracy" : "test_accuracy"),
+        .top5 = number(object, validation ? "validation_top5" : "test_top5"),
+        .time = number(object, "time_s"),
+    };
+    return true;
+}
+
+static bool add_training(struct cupel_history *history, const cJSON *object) {
+    struct cupel_training_point *points = grow(history->training, history->training_count, sizeof *points);
+    if (!points) return false;
+    history->training = points;
+    points[history->training_count++] = (struct cupel_training_point){
+        .step = whole(object, "step"),
+        .epoch = whole(object, "epoch"),
+        .loss = number(object, "loss"),
+        .accuracy = number(object, "accuracy"),
+        .rate = number(object, "lr"),
+        .images_per_second = number(object, "img_per_s"),
+        .time = number(object, "time_s"),
+    };
+    return true;
+}
+
+static bool add_point(struct cupel_history *history, const cJSON *object) {
+    if (cJSON_HasObjectItem(object, "test_loss")) return add_evaluation(history, object, false);
+    if (cJSON_HasObjectItem(object, "validation_loss")) return add_evaluation(history, object, true);
+    return add_training(history, object);
+}
+
+enum cupel_status cupel_history_load(const char *path, struct cupel_history *history,
+                                     struct cupel_error *error) {
+    unsigned char *text;
+    size_t size, start = 0;
+    *history = (struct cupel_history){0};
+    CUPEL_TRY(file_read(path, MAX_BYTES, &text, &size, error));
+    enum cupel_status status = CUPEL_OK;
+    for (int line = 1; start < size && status == CUPEL_OK; line++) {
+        const unsigned char *end = memchr(text + start, '\n', size - start);
+        if (!end) break;
+        size_t length = (size_t)(end - text) - start;
+        cJSON *object = parse_line((const char *)text + start, length);
+        if (!object)
+            status =
+                cupel_fail(error, CUPEL_INVALID, "%s:%d:1: this is no line of a run's metrics", path, line);
+        else if (!add_point(history, object))
+            status = cupel_fail(error, CUPEL_NOMEM, "%s: no memory for its lines", path);
+        cJSON_Delete(object);
+        start += length + 1;
+    }
+    free(text);
+    if (status) cupel_history_free(history);
+    return status;
+}
+
+void cupel_history_free(struct cupel_history *history) {
+    free(history->training);
+    free(history->evaluations);
+    *history = (struct cupel_history){0};
+}
+
+/* ---- opening ---- */
+
+/* Removes lines that are no metrics or belong to steps behind `step`. */
+static enum cupel_status cut(const char *path, int64_t step, double *time, struct cupel_error *error) {
+    unsigned char *text;
+    size_t size, kept = 0;
+    if (access(path, F_OK)) return CUPEL_OK;
+    CUPEL_TRY(file_read(path, MAX_BYTES, &text, &size, error));
+    for (size_t start = 0, length; start < size; start += length) {
+        const unsigned char *end = memchr(text + start, '\n', size - start);
+        length = end ? (size_t)(end - text) - start + 1 : size - start;
+        cJSON *object = end ? parse_line((const char *)text + start, length) : NULL;
+        if (object && number(object, "step") <= (double)step) {
+            memmove(text + kept, text + start, length);
+            kept += length;
+            if (number(object, "time_s") > *time) *time = number(object, "time_s");
+        }
+        cJSON_Delete(object);
+    }
+    enum cupel_status status = CUPEL_OK;
+    if (kept < size) status = file_write(path, &(struct iovec){text, kept}, 1, error);
+    free(text);
+    return status;
+}
+
+enum cupel_status journal_open(const char *directory, int64_t step, struct journal **journal, double *time,
+                               struct cupel_error *error) {
+    char path[PATH_ROOM];
+    *time = 0;
+    struct journal *made = calloc(1, sizeof *made);
+    if (!made) return cupel_fail(error, CUPEL_NOMEM, "no memory for the journal");
+    enum cupel_status status = path_join(path, directory, NAME, error);
+    if (status == CUPEL_OK && step > 0) status = cut(path, step, time, error);
+    if (status == CUPEL_OK) status = jsonl_open(path, step > 0, &made->lines, error);
+    if (status == CUPEL_OK) status = tensorboard_open(directory, &made->board, error);
+    if (status != CUPEL_OK) {
+        journal_close(made);
+        made = NULL;
+    }
+    *journal = made;
+    return status;
+}
+
+void journal_close(struct journal *journal) {
+    if (!journal) return;
+    jsonl_close(journal->lines);
+    tensorboard_close(journal->board);
+    free(journal);
+}
+
+/* ---- writing ---- */
+
+/* Adds a number to the line of metrics.jsonl and, under its tag, to TensorBoard. */
+static enum cupel_status add(struct journal *journal, const char *key, const char *tag, int64_t step,
+                             double value, struct cupel_error *error) {
+    jsonl_number(journal->lines, key, value);
+    return tensorboard_scalar(journal->board, tag, step, (float)value, error);
+}
+
+enum cupel_status journal_training(struct journal *journal, const struct cupel_training_point *point,
+                                   struct cupel_error *error) {
+    int64_t step = point->step;
+    jsonl_integer(journal->lines, "step", step);
+    jsonl_integer(journal->lines, "epoch", point->epoch);
+    CUPEL_TRY(add(journal, "loss", "train/loss", step, point->loss, error));
+    CUPEL_TRY(add(journal, "accuracy", "train/accuracy", step, point->accuracy, error));
+    CUPEL_TRY(add(journal, "lr", "train/lr", step, point->rate, error));
+    CUPEL_TRY(add(journal, "img_per_s", "train/images_per_second", step, point->images_per_second, error));
+    jsonl_number(journal->lines, "time_s", point->time);
+    return jsonl_end(journal->lines, error);
+}
+
+enum cupel_status journal_evaluation(struct journal *journal, const struct cupel_evaluation_point *point,
+                                     struct cupel_error *error) {
+    static const char *const names[2][3][2] = {
+        {{"test_loss", "test/loss"}, {"test_accuracy", "test/accuracy"}, {"test_top5", "test/top5"}},
+        {{"validation_loss", "validation/loss"},
+         {"validation_accuracy", "validation/accuracy"},
+         {"validation_top5", "validation/top5"}},
+    };
+    const double values[3] = {point->loss, point->accuracy, point->top5};
+    jsonl_integer(journal->lines, "step", point->step);
+    jsonl_integer(journal->lines, "epoch", point->epoch);
+    for (int i = 0; i < 3; i++) {
+        const char *const *name = names[point->validation][i];
+        CUPEL_TRY(add(journal, name[0], name[1], point->step, values[i], error));
+    }
+    jsonl_number(journal->lines, "time_s", point->time);
+    return jsonl_end(journal->lines, error);
+}

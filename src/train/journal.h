@@ -1,0 +1,23 @@
+/* What a run writes down as it goes: metrics.jsonl and TensorBoard events. */
+#ifndef CUPEL_TRAIN_JOURNAL_H
+#define CUPEL_TRAIN_JOURNAL_H
+
+#include "cupel/train.h"
+
+struct journal;
+
+/* Opens the journal of a run in `directory`, which exists. `step` is the one that the run goes on from: lines
+ * about later steps, which a killed run left, are removed. With step 0 the journal begins anew. `*time` gets
+ * the seconds of the last line that stays. */
+enum cupel_status journal_open(const char *directory, int64_t step, struct journal **journal, double *time,
+                               struct cupel_error *error);
+
+enum cupel_status journal_training(struct journal *journal, const struct cupel_training_point *point,
+                                   struct cupel_error *error);
+enum cupel_status journal_evaluation(struct journal *journal, const struct cupel_evaluation_point *point,
+                                     struct cupel_error *error);
+
+/* NULL is allowed. */
+void journal_close(struct journal *journal);
+
+#endif

@@ -1,0 +1,48 @@
+/* Loading tensors of a file into the store by name, and collecting them from it. */
+#ifndef CUPEL_TRAIN_LOAD_H
+#define CUPEL_TRAIN_LOAD_H
+
+#include "base/buffer.h"
+#include "cupel/weights.h"
+#include "train/classify.h"
+
+enum load_mode {
+    LOAD_PLAIN,  /* the parameters */
+    LOAD_AVERAGE /* their average, of a file that has one */
+};
+
+/* Loads parameters and running statistics from a file; plans that declare them have been compiled. A name may
+ * lack the network's ("conv1.weight"), as in PyTorch. CUPEL_INVALID: the message lists every tensor that is
+ * missing, unexpected or of another shape. */
+enum cupel_status load_weights(struct setup *setup, const char *path, enum load_mode mode,
+                               struct cupel_error *error);
+
+/* The same in parts, for files that hold more. Each load_ function claims tensors of the file and notes what
+ * does not fit; load_end lists all of it, and the tensors that nobody claimed, and frees what the load holds.
+ */
+struct load {
+    struct setup *setup;
+    const char *path;
+    const struct cupel_weights *file;
+    bool *claimed; /* one for each tensor of the file */
+    struct buffer report;
+    int problems, listed;
+};
+enum cupel_status load_start(struct load *load, struct setup *setup, const char *path,
+                             const struct cupel_weights *file, struct cupel_error *error);
+/* Parts of a range: tensors called PREFIX.PARAMETER (prefix "": just PARAMETER) into the state `name`. */
+enum cupel_status load_range(struct load *load, const char *name, const char *prefix,
+                             struct cupel_error *error);
+enum cupel_status load_statistics(struct load *load, struct cupel_error *error);
+/* One tensor of exactly this shape, into host memory. */
+void load_value(struct load *load, const char *name, enum cupel_dtype dtype, int64_t count, void *data);
+enum cupel_status load_end(struct load *load, enum cupel_status status, struct cupel_error *error);
+
+/* Adds the parts of a range under their names, or every running statistic. `finite` (may be NULL) is cleared
+ * when a number is infinite or NaN. */
+enum cupel_status collect_range(struct setup *setup, const char *name, const char *prefix,
+                                struct cupel_weights *file, bool *finite, struct cupel_error *error);
+enum cupel_status collect_statistics(struct setup *setup, const char *prefix, struct cupel_weights *file,
+                                     struct cupel_error *error);
+
+#endif

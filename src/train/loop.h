@@ -1,0 +1,59 @@
+/* The loop of a training run: epochs, steps, what happens between them. */
+#ifndef CUPEL_TRAIN_LOOP_H
+#define CUPEL_TRAIN_LOOP_H
+
+#include "train/checkpoint.h"
+#include "train/evaluate.h"
+#include "train/journal.h"
+#include "train/split.h"
+
+/* The clocks of a run, in seconds. */
+struct meter {
+    double start;       /* when the run would have begun had it never been interrupted */
+    double resumed;     /* when this part of it began */
+    double waited;      /* since then, for data */
+    double mark, shown; /* when the last line was begun, and the last progress shown */
+    int64_t first_step; /* steps done at `resumed` */
+    int64_t mark_step;  /* steps done at `mark` */
+    int64_t images;     /* since `mark` */
+};
+
+struct loop {
+    struct setup setup;
+    const struct cupel_train_options *options;
+    struct cupel_train_result *result;
+    struct division division;
+    struct samples train;
+    struct cupel_plan *full,
+        *rest; /* steps on a whole batch and on an epoch's remainder; either may be NULL */
+    struct evaluator validation, test; /* the first without plans when nothing is held out */
+    struct schedule schedule;
+    int64_t steps, epochs; /* of the whole run */
+    struct checkpoint state;
+    int64_t saved_step,
+        tested_step;         /* at which the last checkpoint was written, the test split measured; -1 */
+    struct journal *journal; /* NULL when nothing is written */
+    struct meter meter;
+    double scale;   /* of the rate, by `plateau`, in the epoch under way */
+    float *rates;   /* of the epoch's steps, as the device takes them */
+    int32_t *order; /* of an epoch's images */
+};
+
+/* Trains until the run's end, an early stop, or the caller's flag. */
+enum cupel_status loop_run(struct loop *loop, struct cupel_error *error);
+
+/* Starts the clocks; the run has already taken `time` seconds. */
+void meter_start(struct loop *loop, double time);
+/* Counts a step and shows progress now and then; with `due`, writes a line unless the last step has one.
+ * CUPEL_FAILED when a loss was not finite. */
+enum cupel_status meter_step(struct loop *loop, int64_t images, struct cupel_error *error);
+enum cupel_status meter_line(struct loop *loop, struct cupel_error *error);
+/* Leaves what happened since the last line out of images_per_second. */
+void meter_skip(struct loop *loop);
+double meter_now(void);
+
+static inline int64_t epoch_of(const struct loop *loop, int64_t step) {
+    return step ? (step - 1) / loop->schedule.epoch_steps + 1 : 0;
+}
+
+#endif

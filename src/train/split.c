@@ -1,0 +1,118 @@
+#include "train/split.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/shuffle.h"
+
+/* The shuffle that decides who is held out, which no epoch reaches. */
+static const uint64_t DIVISION_EPOCH = (UINT64_C(1) << 46) - 1;
+
+enum cupel_status division_make(int64_t count, int64_t held, uint64_t seed, struct division *division,
+                                struct cupel_error *error) {
+    *division = (struct division){.train_count = count - held, .validation_count = held};
+    int32_t *order = malloc((size_t)count * sizeof *order);
+    bool *out = calloc((size_t)count, sizeof *out);
+    division->train = malloc((size_t)count * sizeof *division->train);
+    division->validation = malloc(((size_t)held + 1) * sizeof *division->validation);
+    bool made = order && out && division->train && division->validation;
+    if (made) {
+        int64_t train = 0, validation = 0;
+        philox_shuffle(order, count, seed, DIVISION_EPOCH);
+        for (int64_t i = 0; i < held; i++) out[order[i]] = true;
+        for (int64_t i = 0; i < count; i++) {
+            if (out[i])
+                division->validation[validation++] = (int32_t)i;
+            else
+                division->train[train++] = (int32_t)i;
+        }
+    }
+    free(order);
+    free(out);
+    if (made) return CUPEL_OK;
+    division_free(division);
+    return cupel_fail(error, CUPEL_NOMEM, "no memory to divide %lld images", (long long)count);
+}
+
+void division_free(struct division *division) {
+    free(division->train);
+    free(division->validation);
+    *division = (struct division){0};
+}
+
+enum cupel_status split_open(const struct setup *setup, struct cupel_dataset *dataset,
+                             struct cupel_error *error) {
+    static const char *const formats[] = {[CUPEL_DATA_IDX] = "idx"};
+    const struct cupel_data_settings *data = setup->data;
+    const struct cupel_dataset_spec spec = {
+        .format = formats[data->format],
+        .path = setup->data_path,
+        .shape = {data->shape.dim[0], data->shape.dim[1], data->shape.dim[2]},
+        .classes = data->classes,
+    };
+    CUPEL_TRY(cupel_dataset_open(&spec, dataset, error));
+    if (dataset->train.count <= INT32_MAX && dataset->test.count <= INT32_MAX) return CUPEL_OK;
+    cupel_dataset_free(dataset);
+    return cupel_fail(error, CUPEL_INVALID, "%s: the set has more than %d images", spec.path, INT32_MAX);
+}
+
+enum cupel_status split_held(const struct setup *setup, int64_t count, int64_t *held,
+                             struct cupel_error *error) {
+    const struct cupel_data_settings *data = setup->data;
+    *held = data->validation_count;
+    if (data->validation_fraction > 0) *held = llround(data->validation_fraction * (double)count);
+    if (*held < count) return CUPEL_OK;
+    return cupel_fail(
+        error, CUPEL_INVALID,
+        "%s: `data.validation` holds out %lld of the %lld training images; leave some to train on",
+        cupel_model_name(setup->model), (long long)*held, (long long)count);
+}
+
+struct samples split_train(const struct division *division) {
+    return (struct samples){"data.images",
+                            "data.labels",
+                            "data.order",
+                            "data.cursor",
+                            division->train_count + division->validation_count,
+                            division->train_count};
+}
+
+struct samples split_validation(const struct division *division) {
+    return (struct samples){"data.images",
+                            "data.labels",
+                            "validation.order",
+                            "validation.cursor",
+                            division->train_count + division->validation_count,
+                            division->validation_count};
+}
+
+struct samples split_test(int64_t count) {
+    return (struct samples){"test.images", "test.labels", "test.order", "test.cursor", count, count};
+}
+
+enum cupel_status split_upload(struct setup *setup, const struct samples *samples,
+                               struct cupel_dataset_split *split, struct cupel_error *error) {
+    size_t image = (size_t)cupel_shape_count(&setup->data->shape);
+    CUPEL_TRY(
+        cupel_store_write(setup->store, samples->images, split->images, (size_t)split->count * image, error));
+    CUPEL_TRY(cupel_store_write(setup->store, samples->labels, split->labels,
+                                (size_t)split->count * sizeof *split->labels, error));
+    free(split->images);
+    free(split->labels);
+    *split = (struct cupel_dataset_split){.count = split->count};
+    return CUPEL_OK;
+}
+
+enum cupel_status split_order(struct setup *setup, const struct samples *samples, const int32_t *rows,
+                              int64_t cursor, struct cupel_error *error) {
+    size_t bytes = (size_t)samples->count * sizeof *rows;
+    int32_t *all = rows ? NULL : malloc(bytes);
+    if (!rows && !all)
+        return cupel_fail(error, CUPEL_NOMEM, "no memory to order %lld samples", (long long)samples->count);
+    for (int64_t i = 0; !rows && i < samples->count; i++) all[i] = (int32_t)i;
+    enum cupel_status status =
+        cupel_store_write(setup->store, samples->order, rows ? rows : all, bytes, error);
+    free(all);
+    if (status) return status;
+    return cupel_store_write(setup->store, samples->cursor, &cursor, sizeof cursor, error);
+}

@@ -1,0 +1,203 @@
+/* Preparing a training run: data, plans, initial values, the directory of outputs. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "io/file.h"
+#include "train/loop.h"
+
+/* ---- how long the run is ---- */
+
+static enum cupel_status check_options(const struct cupel_train_options *options, struct cupel_error *error) {
+    const struct {
+        const char *name;
+        int64_t value;
+    } counts[] = {
+        {"epochs", options->epochs},
+        {"steps", options->steps},
+        {"steps between checkpoints", options->checkpoint_steps},
+        {"steps between lines", options->log_steps},
+    };
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        if (counts[i].value < 0 || counts[i].value > INT32_MAX)
+            return cupel_fail(error, CUPEL_INVALID, "%" PRId64 " %s are not possible; use 1 to %d",
+                              counts[i].value, counts[i].name, INT32_MAX);
+    if (options->resume && !options->out)
+        return cupel_fail(error, CUPEL_INVALID, "to resume, name the directory of the run with --out");
+    if (options->resume && options->init)
+        return cupel_fail(error, CUPEL_INVALID,
+                          "--resume goes on with the run's own weights; leave out --init, or start without "
+                          "--resume");
+    return CUPEL_OK;
+}
+
+static enum cupel_status plan_length(struct loop *loop, struct cupel_error *error) {
+    struct cupel_train_settings *train = &loop->setup.train;
+    int64_t count = loop->division.train_count, batch = train->batch;
+    if (loop->options->epochs) train->epochs = loop->options->epochs;
+    if (loop->options->steps) train->steps = loop->options->steps;
+    if (count < batch && train->drop_last)
+        return cupel_fail(error, CUPEL_INVALID,
+                          "%s: a batch of %" PRId64 " cannot be filled from %" PRId64
+                          " training images; use a "
+                          "smaller batch, or `drop_last: false`",
+                          loop->setup.data_path, batch, count);
+    int64_t epoch_steps = train->drop_last ? count / batch : (count + batch - 1) / batch;
+    loop->steps = train->epochs ? train->epochs * epoch_steps : INT64_MAX;
+    if (train->steps && train->steps < loop->steps) loop->steps = train->steps;
+    loop->epochs = (loop->steps + epoch_steps - 1) / epoch_steps;
+    loop->schedule = (struct schedule){
+        .settings = &train->schedule,
+        .rate = train->optimizer.rate,
+        .warmup = train->warmup,
+        .epoch_steps = epoch_steps,
+        .total = loop->steps,
+    };
+    return CUPEL_OK;
+}
+
+/* ---- plans and data ---- */
+
+static enum cupel_status compile(struct loop *loop, int64_t test_count, struct cupel_error *error) {
+    struct setup *setup = &loop->setup;
+    int64_t count = loop->division.train_count, batch = setup->train.batch;
+    int64_t epoch_steps = loop->schedule.epoch_steps, rest = count % batch;
+    bool average = setup->train.ema > 0;
+    struct samples held = split_validation(&loop->division), test = split_test(test_count);
+    loop->train = split_train(&loop->division);
+    if (count >= batch)
+        CUPEL_TRY(training_compile(setup, &loop->train, batch, epoch_steps, &loop->full, error));
+    if (rest && !setup->train.drop_last)
+        CUPEL_TRY(training_compile(setup, &loop->train, rest, epoch_steps, &loop->rest, error));
+    if (held.count) CUPEL_TRY(evaluator_open(setup, &held, average, &loop->validation, error));
+    return evaluator_open(setup, &test, average, &loop->test, error);
+}
+
+static enum cupel_status upload(struct loop *loop, struct cupel_dataset *dataset, struct cupel_error *error) {
+    struct setup *setup = &loop->setup;
+    int64_t epoch_steps = loop->schedule.epoch_steps;
+    CUPEL_TRY(split_upload(setup, &loop->train, &dataset->train, error));
+    CUPEL_TRY(split_upload(setup, &loop->test.samples, &dataset->test, error));
+    CUPEL_TRY(split_order(setup, &loop->test.samples, NULL, 0, error));
+    if (loop->division.validation_count)
+        CUPEL_TRY(split_order(setup, &loop->validation.samples, loop->division.validation, 0, error));
+    loop->order = malloc((size_t)loop->division.train_count * sizeof *loop->order);
+    loop->rates = malloc((size_t)epoch_steps * sizeof *loop->rates);
+    int32_t *places = malloc((size_t)epoch_steps * sizeof *places);
+    if (!loop->order || !loop->rates || !places) {
+        free(places);
+        return cupel_fail(error, CUPEL_NOMEM, "no memory for the order of %" PRId64 " images",
+                          loop->division.train_count);
+    }
+    for (int64_t i = 0; i < epoch_steps; i++) places[i] = (int32_t)i;
+    enum cupel_status status =
+        cupel_store_write(setup->store, SCHEDULE_ORDER, places, (size_t)epoch_steps * sizeof *places, error);
+    free(places);
+    return status;
+}
+
+/* ---- where the run starts ---- */
+
+/* The average starts as the parameters. */
+static enum cupel_status start_average(struct setup *setup, struct cupel_error *error) {
+    char name[NAME_ROOM];
+    size_t bytes = (size_t)cupel_network_range(setup->network) * sizeof(float);
+    if (setup->train.ema == 0) return CUPEL_OK;
+    float *range = malloc(bytes);
+    if (!range) return cupel_fail(error, CUPEL_NOMEM, "no memory for the averaged weights");
+    enum cupel_status status =
+        cupel_store_read(setup->store, cupel_network_name(setup->network), range, bytes, error);
+    if (status == CUPEL_OK)
+        status = cupel_store_write(setup->store, range_name(setup, EMA_PREFIX, name), range, bytes, error);
+    free(range);
+    return status;
+}
+
+static enum cupel_status resume(struct loop *loop, struct cupel_error *error) {
+    bool changed = false;
+    struct checkpoint *state = &loop->state;
+    const struct cupel_watcher *watcher = &loop->options->watcher;
+    CUPEL_TRY(checkpoint_load(&loop->setup, state, loop->options->out, &changed, error));
+    int64_t epoch_steps = loop->schedule.epoch_steps;
+    if (state->cursor != state->step % epoch_steps * loop->setup.train.batch)
+        return cupel_fail(error, CUPEL_INVALID,
+                          "%s/" CHECKPOINT_LAST ": step %" PRId64 " of epochs with %" PRId64
+                          " steps is not at "
+                          "image %" PRId64 "; resume with the same `drop_last`",
+                          loop->options->out, state->step, epoch_steps, state->cursor);
+    loop->saved_step = state->step;
+    if (changed && watcher->note)
+        watcher->note(watcher->context,
+                      "the model file has changed since the checkpoint; going on with what it says now");
+    return CUPEL_OK;
+}
+
+static enum cupel_status start(struct loop *loop, struct cupel_error *error) {
+    const struct cupel_train_options *options = loop->options;
+    double time = 0;
+    if (options->init) CUPEL_TRY(load_weights(&loop->setup, options->init, LOAD_PLAIN, error));
+    CUPEL_TRY(start_average(&loop->setup, error));
+    if (options->resume) CUPEL_TRY(resume(loop, error));
+    CUPEL_TRY(setup_step(&loop->setup, loop->state.step, error));
+    if (options->out) {
+        CUPEL_TRY(directory_make(options->out, error));
+        if (!options->resume) checkpoint_begin(options->out);
+        CUPEL_TRY(journal_open(options->out, loop->state.step, &loop->journal, &time, error));
+    }
+    meter_start(loop, time);
+    return CUPEL_OK;
+}
+
+static enum cupel_status divide(struct loop *loop, const struct cupel_dataset *dataset,
+                                struct cupel_error *error) {
+    int64_t held;
+    CUPEL_TRY(split_held(&loop->setup, dataset->train.count, &held, error));
+    CUPEL_TRY(
+        division_make(dataset->train.count, held, (uint64_t)loop->setup.train.seed, &loop->division, error));
+    loop->state = (struct checkpoint){
+        .verdict = verdict_start(),
+        .train_count = loop->division.train_count,
+        .validation_count = loop->division.validation_count,
+    };
+    return plan_length(loop, error);
+}
+
+static enum cupel_status prepare(struct loop *loop, struct cupel_error *error) {
+    struct cupel_dataset dataset;
+    CUPEL_TRY(split_open(&loop->setup, &dataset, error));
+    enum cupel_status status = divide(loop, &dataset, error);
+    if (status == CUPEL_OK) status = compile(loop, dataset.test.count, error);
+    if (status == CUPEL_OK) status = upload(loop, &dataset, error);
+    cupel_dataset_free(&dataset);
+    return status ? status : start(loop, error);
+}
+
+static void loop_close(struct loop *loop) {
+    journal_close(loop->journal);
+    evaluator_close(&loop->test);
+    evaluator_close(&loop->validation);
+    cupel_plan_free(loop->full);
+    cupel_plan_free(loop->rest);
+    division_free(&loop->division);
+    free(loop->rates);
+    free(loop->order);
+    setup_close(&loop->setup);
+}
+
+enum cupel_status cupel_train(const struct cupel_model *model, const struct cupel_train_options *options,
+                              struct cupel_train_result *result, struct cupel_error *error) {
+    struct loop loop = {.options = options, .result = result, .saved_step = -1, .tested_step = -1};
+    *result = (struct cupel_train_result){0};
+    CUPEL_TRY(check_options(options, error));
+    CUPEL_TRY(setup_open(model, &options->run, &loop.setup, error));
+    enum cupel_status status = prepare(&loop, error);
+    if (status == CUPEL_OK) status = loop_run(&loop, error);
+    loop_close(&loop);
+    if (status) cupel_train_result_free(result);
+    return status;
+}
+
+void cupel_train_result_free(struct cupel_train_result *result) {
+    cupel_evaluation_free(&result->evaluation);
+    *result = (struct cupel_train_result){0};
+}
