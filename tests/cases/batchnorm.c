@@ -1,0 +1,92 @@
+/* Cases of batch normalisation. */
+#include "case.h"
+
+/* An input that reaches the op channels last on devices that like it so: an op that writes that layout copies
+ * it. */
+static struct cupel_tensor *copy_image(struct cupel_tensor *x) {
+    return cupel_avgpool(x, &(struct cupel_pool){.kernel = {1, 1}});
+}
+
+/* x, weight, bias, running mean and variance; number: momentum, eps, a shift of x; arg[0]: x passes through
+ * another op; arg[1]: y is the only output; arg[2]: what is added to the first element of all. */
+static void build_batchnorm(const struct op_case *one, struct cupel_tensor **in, struct cupel_tensor **out) {
+    struct cupel_tensor *x = one->arg[0] ? copy_image(in[0]) : in[0];
+    if (one->number[2] != 0) x = cupel_scale(x, 1, one->number[2]);
+    if (one->arg[2] && x) {
+        struct cupel_tensor *first =
+            cupel_fill(cupel_tensor_graph(x), &CUPEL_SHAPE(1, 1, 1, 1), (double)one->arg[2]);
+        x = cupel_add(x, cupel_pad(first, (int64_t[4]){0}, cupel_tensor_shape(x)));
+    }
+    out[0] = cupel_batchnorm(x, in[1], in[2], in[3], in[4], one->number[0], one->number[1]);
+    for (int i = 1; out[0] && i < (one->arg[1] ? 1 : 5); i++) out[i] = out[0] + i;
+}
+#define CHANNELS(c)                       \
+    {{1, {c}}}, {{1, {c}}}, {{1, {c}}}, { \
+        {1, {c}}, CASE_POSITIVE           \
+    }
+CASES(batchnorm) = {
+    {"first-far-out",
+     build_batchnorm,
+     {{{4, {16, 2, 16, 16}}}, CHANNELS(2)},
+     .number = {0.1, 1e-5},
+     .arg = {0, 0, 100}},
+    {"pair", build_batchnorm, {{{2, {2, 1}}}, CHANNELS(1)}, .number = {0.1, 0.1}},
+    {"rows", build_batchnorm, {{{2, {5, 7}}}, CHANNELS(7)}, .number = {0.1, 1e-2}},
+    {"sequence", build_batchnorm, {{{3, {3, 4, 5}}}, CHANNELS(4)}, .number = {0.1, 1e-5}},
+    {"one-image", build_batchnorm, {{{4, {1, 3, 5, 7}}}, CHANNELS(3)}, .number = {0.1, 1e-5}},
+    {"one-channel", build_batchnorm, {{{4, {4, 1, 3, 3}}}, CHANNELS(1)}, .number = {0.1, 1e-5}},
+    {"one-pixel", build_batchnorm, {{{4, {9, 5, 1, 1}}}, CHANNELS(5)}, .number = {0.1, 1e-3}},
+    {"ragged", build_batchnorm, {{{4, {3, 5, 7, 3}}}, CHANNELS(5)}, .number = {0.3, 1e-3}, .arg = {1}},
+    {"result-only",
+     build_batchnorm,
+     {{{4, {2, 3, 5, 3}}}, CHANNELS(3)},
+     .number = {0.1, 1e-5},
+     .arg = {1, 1}},
+    {"momentum-0", build_batchnorm, {{{2, {7, 3}}}, CHANNELS(3)}, .number = {0, 1e-5}},
+    {"momentum-1", build_batchnorm, {{{2, {7, 3}}}, CHANNELS(3)}, .number = {1, 0.5}},
+    /* A variance from the mean of squares would be noise here. */
+    {"far", build_batchnorm, {{{2, {9, 3}}}, CHANNELS(3)}, .number = {0.1, 1e-5, 1e3}, .tolerance = 3e-4},
+    {0},
+};
+
+/* x, weight, mean, invstd, dy, each for itself: the row is a function of all five. */
+static void build_batchnorm_grad(const struct op_case *one, struct cupel_tensor **in,
+                                 struct cupel_tensor **out) {
+    struct cupel_tensor *x = one->arg[0] ? copy_image(in[0]) : in[0];
+    struct cupel_tensor *dy = one->arg[1] ? copy_image(in[4]) : in[4];
+    out[0] = NODE_ADD(batchnorm_grad, NULL, x, in[1], in[2], in[3], dy);
+    for (int i = 1; out[0] && i < 3; i++) out[i] = out[0] + i;
+}
+#define STATISTICS(c)           \
+    {{1, {c}}}, {{1, {c}}}, {   \
+        {1, {c}}, CASE_POSITIVE \
+    }
+CASES(batchnorm_grad) = {
+    {"pair", build_batchnorm_grad, {{{2, {2, 1}}}, STATISTICS(1), {{2, {2, 1}}}}},
+    {"rows", build_batchnorm_grad, {{{2, {5, 7}}}, STATISTICS(7), {{2, {5, 7}}}}},
+    {"sequence", build_batchnorm_grad, {{{3, {3, 4, 5}}}, STATISTICS(4), {{3, {3, 4, 5}}}}},
+    {"images", build_batchnorm_grad, {{{4, {3, 5, 3, 2}}}, STATISTICS(5), {{4, {3, 5, 3, 2}}}}},
+    {"layouts",
+     build_batchnorm_grad,
+     {{{4, {1, 3, 5, 3}}}, STATISTICS(3), {{4, {1, 3, 5, 3}}}},
+     .arg = {1, 0}},
+    {"layout",
+     build_batchnorm_grad,
+     {{{4, {2, 3, 2, 3}}}, STATISTICS(3), {{4, {2, 3, 2, 3}}}},
+     .arg = {1, 1}},
+    {0},
+};
+
+static void build_batchnorm_eval(const struct op_case *one, struct cupel_tensor **in,
+                                 struct cupel_tensor **out) {
+    struct cupel_tensor *x = one->arg[0] ? copy_image(in[0]) : in[0];
+    out[0] = cupel_batchnorm_eval(x, in[1], in[2], in[3], in[4], one->number[0]);
+}
+CASES(batchnorm_eval) = {
+    {"one", build_batchnorm_eval, {{{2, {1, 1}}}, CHANNELS(1)}, .number = {1e-5}},
+    {"rows", build_batchnorm_eval, {{{2, {5, 7}}}, CHANNELS(7)}, .number = {1e-3}},
+    {"sequence", build_batchnorm_eval, {{{3, {3, 4, 5}}}, CHANNELS(4)}, .number = {1e-5}},
+    {"images", build_batchnorm_eval, {{{4, {3, 5, 7, 3}}}, CHANNELS(5)}, .number = {0.1}},
+    {"layout", build_batchnorm_eval, {{{4, {2, 3, 5, 3}}}, CHANNELS(3)}, .number = {1e-5}, .arg = {1}},
+    {0},
+};

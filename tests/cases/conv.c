@@ -1,0 +1,194 @@
+/* Cases of the convolutions. arg: stride, pad, dilation (vertical, horizontal), groups, then what a case
+ * needs beyond. */
+#include "case.h"
+
+static struct cupel_conv conv_of(const struct op_case *one) {
+    const int64_t *arg = one->arg;
+    return (struct cupel_conv){.stride = {(int)arg[0], (int)arg[1]},
+                               .pad = {(int)arg[2], (int)arg[3]},
+                               .dilation = {(int)arg[4], (int)arg[5]},
+                               .groups = (int)arg[6]};
+}
+
+static struct cupel_tensor *bias_of(const struct op_case *one, struct cupel_tensor **in) {
+    return case_inputs(one) > 2 ? in[2] : NULL;
+}
+
+#define FOUR(n, c, h, w)   \
+    {                      \
+        {                  \
+            4, {           \
+                n, c, h, w \
+            }              \
+        }                  \
+    }
+#define ONE(n)    \
+    {             \
+        {         \
+            1, {  \
+                n \
+            }     \
+        }         \
+    }
+
+/* ---- conv2d ---- */
+
+static void build_conv2d(const struct op_case *one, struct cupel_tensor **in, struct cupel_tensor **out) {
+    const struct cupel_conv conv = conv_of(one);
+    out[0] = cupel_conv2d(in[0], in[1], bias_of(one, in), &conv);
+}
+
+/* The node as a plan's rewrite makes it, after differentiation. arg[7]: activation, [8, 9]: image; number:
+ * slope */
+static void build_activated(const struct op_case *one, enum op_id op, struct cupel_tensor **in,
+                            struct cupel_tensor **out) {
+    const union attr attr = {.conv = {.conv = conv_of(one),
+                                      .image = {one->arg[8], one->arg[9]},
+                                      .activation = (int)one->arg[7],
+                                      .slope = one->number[0]}};
+    out[0] = node_add_list(op, in, case_inputs(one), &attr);
+}
+static void build_conv2d_activation(const struct op_case *one, struct cupel_tensor **in,
+                                    struct cupel_tensor **out) {
+    build_activated(one, OP_conv2d, in, out);
+}
+#define ACTIVATED(name, n, activation, ...)                                          \
+    {                                                                                \
+        name, build_conv2d_activation, {FOUR(n, 3, 5, 6), FOUR(5, 3, 3, 2), ONE(5)}, \
+            {1, 1, 1, 0, 1, 1, 1, activation}, __VA_ARGS__, .no_grad = true          \
+    }
+CASES(conv2d) = {
+    {"one", build_conv2d, {FOUR(1, 1, 1, 1), FOUR(1, 1, 1, 1), ONE(1)}},
+    {"plain", build_conv2d, {FOUR(2, 3, 5, 6), FOUR(4, 3, 3, 2)}},
+    {"bias", build_conv2d, {FOUR(2, 3, 5, 6), FOUR(4, 3, 3, 2), ONE(4)}},
+    {"pad", build_conv2d, {FOUR(1, 2, 4, 5), FOUR(3, 2, 3, 5), ONE(3)}, {1, 1, 1, 2}},
+    {"pad-beyond-kernel", build_conv2d, {FOUR(1, 1, 2, 3), FOUR(2, 1, 2, 1)}, {1, 1, 3, 2}},
+    {"stride2", build_conv2d, {FOUR(2, 2, 6, 7), FOUR(3, 2, 2, 3), ONE(3)}, {2, 2, 0, 1}},
+    {"stride3-1", build_conv2d, {FOUR(1, 2, 8, 5), FOUR(3, 2, 3, 2)}, {3, 1, 1, 0}},
+    {"stride1-3-unused-edge", build_conv2d, {FOUR(1, 2, 4, 9), FOUR(3, 2, 2, 2), ONE(3)}, {1, 3, 0, 0}},
+    {"stride-over-kernel", build_conv2d, {FOUR(1, 2, 7, 8), FOUR(2, 2, 1, 2)}, {3, 3}},
+    {"dilation", build_conv2d, {FOUR(1, 2, 6, 8), FOUR(2, 2, 2, 3), ONE(2)}, {1, 1, 0, 1, 2, 3}},
+    {"dilation-stride-pad", build_conv2d, {FOUR(1, 2, 7, 9), FOUR(3, 2, 3, 2)}, {2, 3, 2, 1, 2, 3}},
+    {"groups", build_conv2d, {FOUR(2, 4, 4, 5), FOUR(6, 2, 2, 3), ONE(6)}, {1, 1, 0, 1, 1, 1, 2}},
+    {"depthwise", build_conv2d, {FOUR(2, 3, 5, 4), FOUR(3, 1, 3, 2), ONE(3)}, {2, 1, 1, 0, 1, 1, 3}},
+    {"depthwise-multiplied", build_conv2d, {FOUR(1, 3, 4, 5), FOUR(6, 1, 2, 3)}, {1, 2, 0, 1, 1, 1, 3}},
+    {"k1", build_conv2d, {FOUR(2, 5, 3, 4), FOUR(3, 5, 1, 1), ONE(3)}},
+    {"k1-stride2", build_conv2d, {FOUR(1, 3, 5, 4), FOUR(5, 3, 1, 1)}, {2, 2}},
+    {"kernel-is-image", build_conv2d, {FOUR(3, 2, 4, 3), FOUR(5, 2, 4, 3), ONE(5)}},
+    {"ragged", build_conv2d, {FOUR(1, 17, 3, 4), FOUR(5, 17, 2, 3), ONE(5)}, {1, 1, 1, 1}},
+    {"ragged-out", build_conv2d, {FOUR(2, 1, 4, 3), FOUR(17, 1, 3, 2)}, {1, 1, 1, 0}},
+    ACTIVATED("relu", 2, ACTIVATION_RELU, {0}),
+    ACTIVATED("leaky-relu", 2, ACTIVATION_LEAKY_RELU, {0.2}),
+    ACTIVATED("sigmoid", 2, ACTIVATION_SIGMOID, {0}),
+    ACTIVATED("tanh", 2, ACTIVATION_TANH, {0}),
+    ACTIVATED("batch16-relu", 16, ACTIVATION_RELU, {0}),
+    ACTIVATED("batch16-leaky-relu", 16, ACTIVATION_LEAKY_RELU, {0.2}),
+    ACTIVATED("batch32-sigmoid", 32, ACTIVATION_SIGMOID, {0}),
+    ACTIVATED("batch16-tanh", 16, ACTIVATION_TANH, {0}),
+    {"batch16", build_conv2d, {FOUR(16, 2, 4, 5), FOUR(7, 2, 3, 2), ONE(7)}, {1, 1, 1, 2}},
+    {"batch48-stride2", build_conv2d, {FOUR(48, 3, 6, 5), FOUR(9, 3, 2, 3)}, {2, 2, 0, 1}},
+    {"batch32-dilation", build_conv2d, {FOUR(32, 1, 6, 8), FOUR(11, 1, 2, 3), ONE(11)}, {1, 1, 0, 1, 2, 3}},
+    {"batch128-lenet", build_conv2d, {FOUR(128, 1, 9, 8), FOUR(6, 1, 5, 5), ONE(6)}, {1, 1, 2, 2}},
+    {"batch64-k1", build_conv2d, {FOUR(64, 3, 2, 3), FOUR(13, 3, 1, 1)}},
+    {0},
+};
+#undef ACTIVATED
+
+/* ---- conv2d_image: transposed convolution ---- */
+
+/* arg[7, 8]: output_pad */
+static void build_deconv2d(const struct op_case *one, struct cupel_tensor **in, struct cupel_tensor **out) {
+    struct cupel_conv conv = conv_of(one);
+    conv.output_pad[0] = (int)one->arg[7];
+    conv.output_pad[1] = (int)one->arg[8];
+    out[0] = cupel_deconv2d(in[0], in[1], bias_of(one, in), &conv);
+}
+static void build_deconv2d_activation(const struct op_case *one, struct cupel_tensor **in,
+                                      struct cupel_tensor **out) {
+    build_activated(one, OP_conv2d_image, in, out);
+}
+#define ACTIVATED(name, n, activation, ...)                                            \
+    {                                                                                  \
+        name, build_deconv2d_activation, {FOUR(n, 3, 3, 2), FOUR(3, 5, 4, 3), ONE(5)}, \
+            {2, 2, 1, 0, 1, 1, 1, activation, 6, 5}, __VA_ARGS__, .no_grad = true      \
+    }
+CASES(conv2d_image) = {
+    {"one", build_deconv2d, {FOUR(1, 1, 1, 1), FOUR(1, 1, 1, 1), ONE(1)}},
+    {"plain", build_deconv2d, {FOUR(2, 3, 3, 4), FOUR(3, 4, 3, 2)}},
+    {"bias", build_deconv2d, {FOUR(2, 3, 3, 4), FOUR(3, 4, 3, 2), ONE(4)}},
+    {"from-one-pixel", build_deconv2d, {FOUR(2, 5, 1, 1), FOUR(5, 3, 4, 3), ONE(3)}},
+    {"k4-stride2-pad1", build_deconv2d, {FOUR(2, 3, 3, 4), FOUR(3, 2, 4, 4)}, {2, 2, 1, 1}},
+    {"stride2-3", build_deconv2d, {FOUR(1, 2, 3, 2), FOUR(2, 3, 3, 2), ONE(3)}, {2, 3, 0, 1}},
+    {"output-pad", build_deconv2d, {FOUR(1, 2, 3, 2), FOUR(2, 3, 3, 2)}, {2, 3, 1, 0, 1, 1, 1, 1, 2}},
+    {"output-pad-over-stride",
+     build_deconv2d,
+     {FOUR(1, 2, 3, 2), FOUR(2, 3, 2, 3)},
+     {1, 2, 1, 1, 3, 4, 1, 2, 3}},
+    {"dilation", build_deconv2d, {FOUR(1, 2, 3, 4), FOUR(2, 2, 2, 3), ONE(2)}, {1, 2, 1, 2, 3, 2}},
+    {"groups", build_deconv2d, {FOUR(2, 4, 2, 3), FOUR(4, 3, 3, 2), ONE(6)}, {2, 1, 1, 0, 1, 1, 2}},
+    {"depthwise", build_deconv2d, {FOUR(1, 3, 3, 4), FOUR(3, 1, 2, 3), ONE(3)}, {2, 2, 0, 1, 1, 1, 3, 1, 0}},
+    {"stride-over-kernel", build_deconv2d, {FOUR(1, 2, 3, 2), FOUR(2, 3, 1, 2), ONE(3)}, {3, 3}},
+    {"k1", build_deconv2d, {FOUR(2, 5, 3, 2), FOUR(5, 3, 1, 1)}},
+    {"ragged", build_deconv2d, {FOUR(1, 17, 2, 3), FOUR(17, 5, 3, 2), ONE(5)}, {2, 1, 1, 0}},
+    {"ragged-out", build_deconv2d, {FOUR(1, 1, 2, 3), FOUR(1, 17, 2, 3)}, {1, 2}},
+    ACTIVATED("relu", 2, ACTIVATION_RELU, {0}),
+    ACTIVATED("leaky-relu", 2, ACTIVATION_LEAKY_RELU, {0.2}),
+    ACTIVATED("sigmoid", 2, ACTIVATION_SIGMOID, {0}),
+    ACTIVATED("tanh", 2, ACTIVATION_TANH, {0}),
+    ACTIVATED("batch16-relu", 16, ACTIVATION_RELU, {0}),
+    ACTIVATED("batch16-leaky-relu", 16, ACTIVATION_LEAKY_RELU, {0.2}),
+    ACTIVATED("batch32-sigmoid", 32, ACTIVATION_SIGMOID, {0}),
+    ACTIVATED("batch16-tanh", 16, ACTIVATION_TANH, {0}),
+    {"batch16", build_deconv2d, {FOUR(16, 3, 3, 4), FOUR(3, 7, 3, 2), ONE(7)}},
+    {"batch48-stride2-3", build_deconv2d, {FOUR(48, 2, 3, 2), FOUR(2, 3, 3, 2), ONE(3)}, {2, 3, 0, 1}},
+    {"batch32-dilation", build_deconv2d, {FOUR(32, 2, 3, 4), FOUR(2, 9, 2, 3), ONE(9)}, {1, 2, 1, 2, 3, 2}},
+    {"batch64-k4-stride2-pad1", build_deconv2d, {FOUR(64, 5, 3, 4), FOUR(5, 6, 4, 4)}, {2, 2, 1, 1}},
+    /* Few channels from many. */
+    {"columns-k4-stride2-pad1", build_deconv2d, {FOUR(3, 17, 3, 4), FOUR(17, 3, 4, 4), ONE(3)}, {2, 2, 1, 1}},
+    {"columns-many-rows", build_deconv2d, {FOUR(2, 16, 40, 70), FOUR(16, 1, 5, 3)}, {1, 1, 2, 0}},
+    {"columns-tanh",
+     build_deconv2d_activation,
+     {FOUR(2, 16, 3, 2), FOUR(16, 3, 4, 3), ONE(3)},
+     {2, 2, 1, 0, 1, 1, 1, ACTIVATION_TANH, 6, 5},
+     .no_grad = true},
+    {"columns-stride3-pad2", build_deconv2d, {FOUR(1, 20, 5, 2), FOUR(20, 2, 5, 6)}, {3, 1, 2, 2, 2, 1}},
+    {0},
+};
+
+/* ---- conv2d_weight ---- */
+
+/* arg[7, 8]: kernel */
+static void build_conv2d_weight(const struct op_case *one, struct cupel_tensor **in,
+                                struct cupel_tensor **out) {
+    const union attr attr = {.conv = {.conv = conv_of(one), .kernel = {one->arg[7], one->arg[8]}}};
+    out[0] = node_add_list(OP_conv2d_weight, in, 2, &attr);
+}
+CASES(conv2d_weight) = {
+    {"one", build_conv2d_weight, {FOUR(1, 1, 1, 1), FOUR(1, 1, 1, 1)}, {1, 1, 0, 0, 1, 1, 1, 1, 1}},
+    {"plain", build_conv2d_weight, {FOUR(2, 3, 5, 6), FOUR(2, 4, 3, 5)}, {1, 1, 0, 0, 1, 1, 1, 3, 2}},
+    {"pad", build_conv2d_weight, {FOUR(3, 2, 4, 5), FOUR(3, 3, 4, 5)}, {1, 1, 1, 2, 1, 1, 1, 3, 5}},
+    {"stride-unused-edge",
+     build_conv2d_weight,
+     {FOUR(2, 2, 8, 7), FOUR(2, 3, 3, 4)},
+     {3, 2, 1, 1, 1, 1, 1, 2, 3}},
+    {"dilation", build_conv2d_weight, {FOUR(1, 2, 6, 8), FOUR(1, 2, 4, 4)}, {1, 1, 0, 1, 2, 3, 1, 2, 3}},
+    {"groups", build_conv2d_weight, {FOUR(2, 4, 4, 5), FOUR(2, 6, 3, 5)}, {1, 1, 0, 1, 1, 1, 2, 2, 3}},
+    {"depthwise", build_conv2d_weight, {FOUR(2, 3, 5, 4), FOUR(2, 3, 3, 3)}, {2, 1, 1, 0, 1, 1, 3, 3, 2}},
+    {"k1", build_conv2d_weight, {FOUR(2, 5, 3, 4), FOUR(2, 3, 3, 4)}, {1, 1, 0, 0, 1, 1, 1, 1, 1}},
+    {"kernel-is-image",
+     build_conv2d_weight,
+     {FOUR(3, 2, 4, 3), FOUR(3, 5, 1, 1)},
+     {1, 1, 0, 0, 1, 1, 1, 4, 3}},
+    {"ragged", build_conv2d_weight, {FOUR(1, 17, 3, 4), FOUR(1, 5, 4, 4)}, {1, 1, 1, 1, 1, 1, 1, 2, 3}},
+    {"batch16", build_conv2d_weight, {FOUR(16, 3, 5, 6), FOUR(16, 7, 3, 5)}, {1, 1, 0, 0, 1, 1, 1, 3, 2}},
+    {"batch128-lenet",
+     build_conv2d_weight,
+     {FOUR(128, 1, 9, 8), FOUR(128, 6, 9, 8)},
+     {1, 1, 2, 2, 1, 1, 1, 5, 5}},
+    {"batch32-k1", build_conv2d_weight, {FOUR(32, 3, 3, 4), FOUR(32, 9, 3, 4)}, {1, 1, 0, 0, 1, 1, 1, 1, 1}},
+    {"batch48-stride-dilation",
+     build_conv2d_weight,
+     {FOUR(48, 2, 7, 8), FOUR(48, 4, 4, 4)},
+     {2, 2, 1, 1, 2, 3, 1, 2, 2}},
+    {0},
+};

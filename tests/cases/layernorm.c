@@ -1,0 +1,54 @@
+/* Cases of layer normalisation. */
+#include "case.h"
+
+/* x, weight, bias; number: eps, a shift of x; arg[0]: y is the only output. */
+static void build_layernorm(const struct op_case *one, struct cupel_tensor **in, struct cupel_tensor **out) {
+    struct cupel_tensor *x = one->number[1] != 0 ? cupel_scale(in[0], 1, one->number[1]) : in[0];
+    out[0] = cupel_layernorm(x, in[1], in[2], one->number[0]);
+    for (int i = 1; out[0] && i < (one->arg[0] ? 1 : 3); i++) out[i] = out[0] + i;
+}
+CASES(layernorm) = {
+    {"one", build_layernorm, {{{1, {1}}}, {{1, {1}}}, {{1, {1}}}}, .number = {0.1}},
+    {"one-row", build_layernorm, {{{2, {1, 9}}}, {{1, {9}}}, {{1, {9}}}}, .number = {1e-5}},
+    {"one-column", build_layernorm, {{{2, {5, 1}}}, {{1, {1}}}, {{1, {1}}}}, .number = {0.1}},
+    {"rows", build_layernorm, {{{2, {5, 17}}}, {{1, {17}}}, {{1, {17}}}}, .number = {1e-5}},
+    {"result-only", build_layernorm, {{{2, {3, 7}}}, {{1, {7}}}, {{1, {7}}}}, .number = {1e-5}, .arg = {1}},
+    {"sequence", build_layernorm, {{{3, {3, 5, 7}}}, {{1, {7}}}, {{1, {7}}}}, .number = {1e-3}},
+    {"two-axes", build_layernorm, {{{4, {2, 3, 5, 3}}}, {{2, {5, 3}}}, {{2, {5, 3}}}}, .number = {1e-5}},
+    {"three-axes",
+     build_layernorm,
+     {{{4, {3, 3, 2, 3}}}, {{3, {3, 2, 3}}}, {{3, {3, 2, 3}}}},
+     .number = {1e-5}},
+    {"all-axes", build_layernorm, {{{2, {3, 5}}}, {{2, {3, 5}}}, {{2, {3, 5}}}}, .number = {1e-5}},
+    /* A variance from the mean of squares would be noise here. */
+    {"far",
+     build_layernorm,
+     {{{2, {3, 9}}}, {{1, {9}}}, {{1, {9}}}},
+     .number = {1e-5, 1e3},
+     .tolerance = 3e-4},
+    {0},
+};
+
+/* x, weight, mean, invstd, dy, each for itself: the row is a function of all five. */
+static void build_layernorm_grad(const struct op_case *one, struct cupel_tensor **in,
+                                 struct cupel_tensor **out) {
+    (void)one;
+    out[0] = NODE_ADD(layernorm_grad, NULL, in[0], in[1], in[2], in[3], in[4]);
+    for (int i = 1; out[0] && i < 3; i++) out[i] = out[0] + i;
+}
+CASES(layernorm_grad) = {
+    {"one",
+     build_layernorm_grad,
+     {{{1, {1}}}, {{1, {1}}}, {{1, {1}}}, {{1, {1}}, CASE_POSITIVE}, {{1, {1}}}}},
+    {"rows",
+     build_layernorm_grad,
+     {{{2, {5, 7}}}, {{1, {7}}}, {{2, {5, 1}}}, {{2, {5, 1}}, CASE_POSITIVE}, {{2, {5, 7}}}}},
+    {"two-axes",
+     build_layernorm_grad,
+     {{{4, {2, 3, 5, 3}}},
+      {{2, {5, 3}}},
+      {{4, {2, 3, 1, 1}}},
+      {{4, {2, 3, 1, 1}}, CASE_POSITIVE},
+      {{4, {2, 3, 5, 3}}}}},
+    {0},
+};

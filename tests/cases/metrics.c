@@ -1,0 +1,31 @@
+/* Cases of the metrics of classification. */
+#include "case.h"
+
+/* arg: k, 1 for logits that all tie. */
+static void build_correct(const struct op_case *one, struct cupel_tensor **in, struct cupel_tensor **out) {
+    out[0] = cupel_correct(one->arg[1] ? cupel_scale(in[0], 0, 1) : in[0], in[1], (int)one->arg[0]);
+}
+CASES(correct) = {
+    {"one", build_correct, {{{2, {1, 1}}}, {{1, {1}}, CASE_LABELS, 1}}, .arg = {1}, .no_grad = true},
+    {"top-1", build_correct, {{{2, {33, 5}}}, {{1, {33}}, CASE_LABELS, 5}}, .arg = {1}, .no_grad = true},
+    {"top-5", build_correct, {{{2, {33, 17}}}, {{1, {33}}, CASE_LABELS, 17}}, .arg = {5}, .no_grad = true},
+    {"ties", build_correct, {{{2, {33, 5}}}, {{1, {33}}, CASE_LABELS, 5}}, .arg = {2, 1}, .no_grad = true},
+    {"more-than-classes",
+     build_correct,
+     {{{2, {7, 3}}}, {{1, {7}}, CASE_LABELS, 3}},
+     .arg = {5},
+     .no_grad = true},
+    {"no-class", build_correct, {{{2, {33, 5}}}, {{1, {33}}, CASE_LABELS, 9}}, .arg = {5}, .no_grad = true},
+    {0},
+};
+
+static void build_confusion(const struct op_case *one, struct cupel_tensor **in, struct cupel_tensor **out) {
+    out[0] = cupel_confusion(one->arg[1] ? cupel_scale(in[0], 0, 1) : in[0], in[1]);
+}
+CASES(confusion) = {
+    {"one", build_confusion, {{{2, {1, 1}}}, {{1, {1}}, CASE_LABELS, 1}}, .no_grad = true},
+    {"rows", build_confusion, {{{2, {129, 5}}}, {{1, {129}}, CASE_LABELS, 5}}, .no_grad = true},
+    {"ties", build_confusion, {{{2, {33, 5}}}, {{1, {33}}, CASE_LABELS, 5}}, .arg = {0, 1}, .no_grad = true},
+    {"no-class", build_confusion, {{{2, {33, 5}}}, {{1, {33}}, CASE_LABELS, 9}}, .no_grad = true},
+    {0},
+};

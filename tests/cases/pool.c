@@ -1,0 +1,124 @@
+/* Cases of pooling. arg: kernel, stride, pad (vertical, horizontal), ceil_mode, exclude_pad, then the image's
+ * H, W. */
+#include "case.h"
+
+static struct cupel_pool pool_of(const struct op_case *one) {
+    const int64_t *arg = one->arg;
+    return (struct cupel_pool){.kernel = {(int)arg[0], (int)arg[1]},
+                               .stride = {(int)arg[2], (int)arg[3]},
+                               .pad = {(int)arg[4], (int)arg[5]},
+                               .ceil_mode = arg[6],
+                               .exclude_pad = arg[7]};
+}
+
+#define IMAGE(n, c, h, w) \
+    { {4, {n, c, h, w}}, CASE_DISTINCT }
+
+/* ---- max ---- */
+
+static void build_maxpool(const struct op_case *one, struct cupel_tensor **in, struct cupel_tensor **out) {
+    const struct cupel_pool pool = pool_of(one);
+    out[0] = cupel_maxpool(in[0], &pool);
+    out[1] = out[0] ? &out[0]->node->out[1] : NULL;
+}
+/* Of an activation with a bias: plans change the order of its gradients. */
+static void build_maxpool_layer(const struct op_case *one, struct cupel_tensor **in,
+                                struct cupel_tensor **out) {
+    const struct cupel_pool pool = pool_of(one);
+    struct cupel_tensor *x = cupel_bias_add(in[0], in[1]);
+    out[0] = cupel_maxpool(one->arg[10] ? cupel_tanh(x) : cupel_leaky_relu(x, 0.25), &pool);
+}
+CASES(maxpool) = {
+    {"one", build_maxpool, {IMAGE(1, 1, 1, 1)}, {1, 1}},
+    {"k2", build_maxpool, {IMAGE(2, 3, 4, 6)}, {2, 2}},
+    {"one-channel", build_maxpool, {IMAGE(3, 1, 4, 5)}, {2, 2}},
+    {"k2-unused-edge", build_maxpool, {IMAGE(2, 2, 5, 7)}, {2, 2}},
+    {"k3-2-overlapping", build_maxpool, {IMAGE(1, 2, 5, 6)}, {3, 2, 1, 1}},
+    {"k3-stride2-pad1", build_maxpool, {IMAGE(2, 5, 5, 8)}, {3, 3, 2, 2, 1, 1}},
+    {"k2-5-stride3-1-pad1-2", build_maxpool, {IMAGE(1, 3, 8, 6)}, {2, 5, 3, 1, 1, 2}},
+    {"stride-over-kernel", build_maxpool, {IMAGE(1, 3, 7, 8)}, {2, 1, 3, 3}},
+    {"ceil", build_maxpool, {IMAGE(2, 2, 5, 7)}, {2, 3, 2, 2, 0, 0, 1}},
+    {"ceil-pad-last-dropped", build_maxpool, {IMAGE(1, 2, 4, 5)}, {2, 3, 3, 3, 1, 1, 1}},
+    {"kernel-is-image", build_maxpool, {IMAGE(3, 2, 3, 5)}, {3, 5}},
+    {"ragged", build_maxpool, {IMAGE(1, 17, 3, 4)}, {2, 3, 1, 1, 1, 0}},
+    {"many", build_maxpool, {IMAGE(32, 5, 10, 12)}, {2, 2}},
+    {"after-leaky-relu", build_maxpool_layer, {IMAGE(2, 3, 4, 5), {{1, {3}}}}, {2, 2}},
+    {"after-tanh-overlapping",
+     build_maxpool_layer,
+     {IMAGE(1, 2, 5, 5), {{1, {2}}}},
+     {3, 3, 2, 2, 1, 1, 0, 0, 0, 0, 1}},
+    {0},
+};
+
+/* Inputs: the image that was pooled and a gradient of its pooled shape. */
+static void build_maxpool_grad(const struct op_case *one, struct cupel_tensor **in,
+                               struct cupel_tensor **out) {
+    const union attr attr = {.pool = {.pool = pool_of(one), .image = {one->arg[8], one->arg[9]}}};
+    struct cupel_tensor *y = cupel_maxpool(in[0], &attr.pool.pool);
+    out[0] = NODE_ADD(maxpool_grad, &attr, in[1], y ? &y->node->out[1] : NULL);
+}
+CASES(maxpool_grad) = {
+    {"one", build_maxpool_grad, {IMAGE(1, 1, 1, 1), {{4, {1, 1, 1, 1}}}}, {1, 1, 0, 0, 0, 0, 0, 0, 1, 1}},
+    {"k2", build_maxpool_grad, {IMAGE(2, 3, 4, 6), {{4, {2, 3, 2, 3}}}}, {2, 2, 0, 0, 0, 0, 0, 0, 4, 6}},
+    {"overlapping",
+     build_maxpool_grad,
+     {IMAGE(1, 2, 5, 6), {{4, {1, 2, 3, 5}}}},
+     {3, 2, 1, 1, 0, 0, 0, 0, 5, 6}},
+    {"pad", build_maxpool_grad, {IMAGE(2, 2, 5, 8), {{4, {2, 2, 3, 4}}}}, {3, 3, 2, 2, 1, 1, 0, 0, 5, 8}},
+    {"ceil", build_maxpool_grad, {IMAGE(1, 5, 5, 7), {{4, {1, 5, 3, 3}}}}, {2, 3, 2, 2, 0, 0, 1, 0, 5, 7}},
+    {"gaps", build_maxpool_grad, {IMAGE(1, 3, 7, 8), {{4, {1, 3, 2, 3}}}}, {2, 1, 3, 3, 0, 0, 0, 0, 7, 8}},
+    {0},
+};
+
+/* Inputs: the image that was pooled and another of its shape, from which the same elements are taken. */
+static void build_maxpool_pick(const struct op_case *one, struct cupel_tensor **in,
+                               struct cupel_tensor **out) {
+    const union attr attr = {.pool = {.pool = pool_of(one)}};
+    struct cupel_tensor *y = cupel_maxpool(in[0], &attr.pool.pool);
+    out[0] = NODE_ADD(maxpool_pick, &attr, in[1], y ? &y->node->out[1] : NULL);
+}
+CASES(maxpool_pick) = {
+    {"one", build_maxpool_pick, {IMAGE(1, 1, 1, 1), {{4, {1, 1, 1, 1}}}}, {1, 1}},
+    {"k2", build_maxpool_pick, {IMAGE(2, 3, 4, 6), {{4, {2, 3, 4, 6}}}}, {2, 2}},
+    {"overlapping-pad", build_maxpool_pick, {IMAGE(2, 2, 5, 8), {{4, {2, 2, 5, 8}}}}, {3, 2, 2, 1, 1, 1}},
+    {"ceil", build_maxpool_pick, {IMAGE(1, 5, 5, 7), {{4, {1, 5, 5, 7}}}}, {2, 3, 2, 2, 0, 0, 1}},
+    {0},
+};
+
+/* ---- average ---- */
+
+static void build_avgpool(const struct op_case *one, struct cupel_tensor **in, struct cupel_tensor **out) {
+    const struct cupel_pool pool = pool_of(one);
+    out[0] = cupel_avgpool(in[0], &pool);
+}
+CASES(avgpool) = {
+    {"one", build_avgpool, {{{4, {1, 1, 1, 1}}}}, {1, 1}},
+    {"k2", build_avgpool, {{{4, {2, 3, 4, 6}}}}, {2, 2}},
+    {"k2-unused-edge", build_avgpool, {{{4, {2, 2, 5, 7}}}}, {2, 2}},
+    {"k3-2-overlapping", build_avgpool, {{{4, {1, 2, 5, 6}}}}, {3, 2, 1, 1}},
+    {"pad", build_avgpool, {{{4, {2, 5, 5, 8}}}}, {3, 3, 2, 2, 1, 1}},
+    {"pad-excluded", build_avgpool, {{{4, {2, 2, 5, 8}}}}, {3, 5, 2, 1, 1, 2, 0, 1}},
+    {"ceil", build_avgpool, {{{4, {2, 2, 5, 7}}}}, {2, 4, 2, 2, 0, 1, 1}},
+    {"ceil-pad-excluded", build_avgpool, {{{4, {1, 2, 6, 7}}}}, {3, 4, 2, 3, 1, 1, 1, 1}},
+    {"ceil-pad-last-dropped", build_avgpool, {{{4, {1, 2, 4, 5}}}}, {2, 3, 3, 3, 1, 1, 1}},
+    {"stride-over-kernel", build_avgpool, {{{4, {1, 3, 7, 8}}}}, {2, 1, 3, 3}},
+    {"kernel-is-image", build_avgpool, {{{4, {3, 2, 3, 5}}}}, {3, 5}},
+    {"ragged", build_avgpool, {{{4, {1, 17, 3, 4}}}}, {2, 3, 1, 1, 1, 0}},
+    {0},
+};
+
+static void build_avgpool_grad(const struct op_case *one, struct cupel_tensor **in,
+                               struct cupel_tensor **out) {
+    const union attr attr = {.pool = {.pool = pool_of(one), .image = {one->arg[8], one->arg[9]}}};
+    out[0] = NODE_ADD(avgpool_grad, &attr, in[0]);
+}
+CASES(avgpool_grad) = {
+    {"one", build_avgpool_grad, {{{4, {1, 1, 1, 1}}}}, {1, 1, 0, 0, 0, 0, 0, 0, 1, 1}},
+    {"k2", build_avgpool_grad, {{{4, {2, 3, 2, 3}}}}, {2, 2, 0, 0, 0, 0, 0, 0, 4, 6}},
+    {"overlapping", build_avgpool_grad, {{{4, {1, 2, 3, 5}}}}, {3, 2, 1, 1, 0, 0, 0, 0, 5, 6}},
+    {"pad", build_avgpool_grad, {{{4, {2, 5, 3, 4}}}}, {3, 3, 2, 2, 1, 1, 0, 0, 5, 8}},
+    {"pad-excluded", build_avgpool_grad, {{{4, {2, 2, 3, 8}}}}, {3, 5, 2, 1, 1, 2, 0, 1, 5, 8}},
+    {"ceil", build_avgpool_grad, {{{4, {2, 2, 3, 4}}}}, {2, 4, 2, 2, 0, 1, 1, 0, 5, 7}},
+    {"gaps", build_avgpool_grad, {{{4, {1, 3, 2, 3}}}}, {2, 1, 3, 3, 0, 0, 0, 0, 7, 8}},
+    {0},
+};

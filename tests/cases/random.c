@@ -1,0 +1,80 @@
+/* Cases of the ops that draw random numbers. Draws are made in f32 arithmetic everywhere, so f32 and f64
+ * agree. */
+#include "case.h"
+
+static struct cupel_shape shape_of(const struct op_case *one) {
+    struct cupel_shape shape = {.rank = (int)one->arg[0]};
+    for (int d = 0; d < shape.rank; d++) shape.dim[d] = one->arg[1 + d];
+    return shape;
+}
+
+static void build_uniform(const struct op_case *one, struct cupel_tensor **in, struct cupel_tensor **out) {
+    struct cupel_shape shape = shape_of(one);
+    out[0] = cupel_uniform(in[0], &shape, one->number[0], one->number[1]);
+}
+CASES(uniform) = {
+    {"one", build_uniform, {{.kind = CASE_RNG}}, .arg = {1, 1}, .number = {0, 1}, .no_grad = true},
+    {"ragged",
+     build_uniform,
+     {{.kind = CASE_RNG}},
+     .arg = {3, 3, 7, 11},
+     .number = {-2, 0.5},
+     .no_grad = true},
+    {"blocks", build_uniform, {{.kind = CASE_RNG}}, .arg = {2, 65, 33}, .number = {0, 1}, .no_grad = true},
+    {0},
+};
+
+static void build_normal(const struct op_case *one, struct cupel_tensor **in, struct cupel_tensor **out) {
+    struct cupel_shape shape = shape_of(one);
+    out[0] = cupel_normal(in[0], &shape, one->number[0], one->number[1]);
+}
+CASES(normal) = {
+    {"one", build_normal, {{.kind = CASE_RNG}}, .arg = {1, 1}, .number = {0, 1}, .no_grad = true},
+    {"ragged", build_normal, {{.kind = CASE_RNG}}, .arg = {3, 3, 7, 11}, .number = {5, 0.5}, .no_grad = true},
+    {"blocks", build_normal, {{.kind = CASE_RNG}}, .arg = {2, 65, 33}, .number = {0, 1}, .no_grad = true},
+    {0},
+};
+
+static void build_dropout(const struct op_case *one, struct cupel_tensor **in, struct cupel_tensor **out) {
+    out[0] = cupel_dropout(in[0], in[1], one->number[0]);
+}
+CASES(dropout) = {
+    {"one", build_dropout, {{{1, {1}}}, {.kind = CASE_RNG}}, .number = {0.25}},
+    {"ragged", build_dropout, {{{2, {31, 7}}}, {.kind = CASE_RNG}}, .number = {0.5}},
+    {"images", build_dropout, {{{4, {2, 5, 3, 9}}}, {.kind = CASE_RNG}}, .number = {0.3}},
+    {"blocks", build_dropout, {{{2, {65, 33}}}, {.kind = CASE_RNG}}, .number = {0.9}},
+    {"keep-all", build_dropout, {{{1, {9}}}, {.kind = CASE_RNG}}, .number = {0}},
+    {0},
+};
+
+static void build_random_flip(const struct op_case *one, struct cupel_tensor **in,
+                              struct cupel_tensor **out) {
+    out[0] = cupel_random_flip(in[0], in[1], one->number[0]);
+}
+CASES(random_flip) = {
+    {"one", build_random_flip, {{{4, {1, 1, 1, 1}}}, {.kind = CASE_RNG}}, .number = {0.5}},
+    {"ragged", build_random_flip, {{{4, {7, 3, 5, 9}}}, {.kind = CASE_RNG}}, .number = {0.5}},
+    {"always", build_random_flip, {{{4, {2, 3, 4, 6}}}, {.kind = CASE_RNG}}, .number = {1}},
+    {"bytes",
+     build_random_flip,
+     {{{4, {33, 3, 5, 8}}, CASE_U8}, {.kind = CASE_RNG}},
+     .number = {0.5},
+     .no_grad = true},
+    {0},
+};
+
+static void build_random_crop(const struct op_case *one, struct cupel_tensor **in,
+                              struct cupel_tensor **out) {
+    out[0] = cupel_random_crop(in[0], in[1], (int)one->arg[0]);
+}
+CASES(random_crop) = {
+    {"one", build_random_crop, {{{4, {1, 1, 1, 1}}}, {.kind = CASE_RNG}}, .arg = {1}},
+    {"ragged", build_random_crop, {{{4, {7, 3, 5, 9}}}, {.kind = CASE_RNG}}, .arg = {2}},
+    {"wide", build_random_crop, {{{4, {5, 2, 3, 4}}}, {.kind = CASE_RNG}}, .arg = {6}},
+    {"bytes",
+     build_random_crop,
+     {{{4, {33, 3, 5, 8}}, CASE_U8}, {.kind = CASE_RNG}},
+     .arg = {4},
+     .no_grad = true},
+    {0},
+};

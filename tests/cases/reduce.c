@@ -1,0 +1,52 @@
+/* Cases of the reductions. arg: axes, keep. */
+#include "case.h"
+
+static void build_sum(const struct op_case *one, struct cupel_tensor **in, struct cupel_tensor **out) {
+    out[0] = cupel_sum(in[0], (unsigned)one->arg[0], one->arg[1]);
+}
+static void build_sum_of_copy(const struct op_case *one, struct cupel_tensor **in,
+                              struct cupel_tensor **out) {
+    out[0] = cupel_sum(favourite_layout(in[0]), (unsigned)one->arg[0], one->arg[1]);
+}
+static void build_mean(const struct op_case *one, struct cupel_tensor **in, struct cupel_tensor **out) {
+    out[0] = cupel_mean(favourite_layout(in[0]), (unsigned)one->arg[0], one->arg[1]);
+}
+CASES(sum) = {
+    {"one", build_sum, {{{1, {1}}}}, {1}},
+    {"all", build_sum, {{{3, {3, 5, 7}}}}, {CUPEL_ALL_AXES}},
+    {"rows", build_sum, {{{2, {5, 33}}}}, {2}},
+    {"columns", build_sum, {{{2, {33, 17}}}}, {1}},
+    {"middle", build_sum, {{{3, {3, 5, 7}}}}, {2, true}},
+    {"outer", build_sum, {{{3, {3, 5, 7}}}}, {5}},
+    {"no-axis", build_sum, {{{2, {3, 5}}}}, {0}},
+    {"bias-gradient", build_sum_of_copy, {{{4, {2, 5, 3, 9}}}}, {13}},
+    {"batch", build_sum_of_copy, {{{4, {3, 5, 2, 7}}}}, {1, true}},
+    {"channels", build_sum_of_copy, {{{4, {3, 5, 2, 7}}}}, {2, false}},
+    {"width", build_sum_of_copy, {{{4, {3, 5, 2, 7}}}}, {8, true}},
+    {"mean-all", build_mean, {{{3, {3, 5, 7}}}}, {CUPEL_ALL_AXES}},
+    {"mean-global-pool", build_mean, {{{4, {2, 5, 3, 9}}}}, {12, true}},
+    {"mean-rows", build_mean, {{{2, {5, 33}}}}, {2}},
+    /* Enough elements for threads. */
+    {"many-all", build_sum, {{{3, {67, 31, 37}}}}, {CUPEL_ALL_AXES}},
+    {"many-first", build_sum, {{{3, {67, 31, 37}}}}, {1}},
+    {"many-middle", build_sum, {{{3, {67, 31, 37}}}}, {2}},
+    {"many-last", build_sum, {{{3, {67, 31, 37}}}}, {4, true}},
+    {"many-outer", build_sum, {{{3, {67, 31, 37}}}}, {5}},
+    {"many-columns", build_sum, {{{2, {67, 1001}}}}, {1}},
+    {"many-bias-gradient", build_sum_of_copy, {{{4, {68, 6, 13, 14}}}}, {13}},
+    {0},
+};
+
+static void build_max(const struct op_case *one, struct cupel_tensor **in, struct cupel_tensor **out) {
+    out[0] = cupel_max(favourite_layout(in[0]), (unsigned)one->arg[0], one->arg[1]);
+}
+CASES(max) = {
+    {"one", build_max, {{{1, {1}}, CASE_DISTINCT}}, {1}},
+    {"all", build_max, {{{3, {3, 5, 7}}, CASE_DISTINCT}}, {CUPEL_ALL_AXES}},
+    {"rows", build_max, {{{2, {5, 33}}, CASE_DISTINCT}}, {2}},
+    {"middle", build_max, {{{3, {3, 5, 7}}, CASE_DISTINCT}}, {2, true}},
+    {"images", build_max, {{{4, {2, 5, 3, 9}}, CASE_DISTINCT}}, {12, true}},
+    {"batch", build_max, {{{4, {3, 5, 2, 7}}, CASE_DISTINCT}}, {1, true}},
+    {"channels", build_max, {{{4, {3, 5, 2, 7}}, CASE_DISTINCT}}, {2}},
+    {0},
+};

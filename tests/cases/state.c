@@ -1,0 +1,47 @@
+/* Cases of the ops that give a state a new version. */
+#include "case.h"
+
+static void build_assign(const struct op_case *one, struct cupel_tensor **in, struct cupel_tensor **out) {
+    (void)one;
+    out[0] = cupel_assign(in[0], in[1]);
+}
+CASES(assign) = {
+    {"one", build_assign, {{{1, {1}}}, {{1, {1}}}}, .no_grad = true},
+    {"ragged", build_assign, {{{2, {31, 33}}}, {{2, {31, 33}}}}, .no_grad = true},
+    {"images", build_assign, {{{4, {2, 5, 3, 9}}}, {{4, {2, 5, 3, 9}}}}, .no_grad = true},
+    {"bytes", build_assign, {{{2, {3, 7}}, CASE_U8}, {{2, {3, 7}}, CASE_U8}}, .no_grad = true},
+    {0},
+};
+
+static void build_assign_add(const struct op_case *one, struct cupel_tensor **in, struct cupel_tensor **out) {
+    (void)one;
+    out[0] = cupel_assign_add(in[0], in[1]);
+}
+CASES(assign_add) = {
+    {"one", build_assign_add, {{{1, {1}}}, {{1, {1}}}}, .no_grad = true},
+    {"ragged", build_assign_add, {{{2, {31, 33}}}, {{2, {31, 33}}}}, .no_grad = true},
+    {"images", build_assign_add, {{{4, {2, 5, 3, 9}}}, {{4, {2, 5, 3, 9}}}}, .no_grad = true},
+    {"i32", build_assign_add, {{{1, {9}}, CASE_LABELS, 50}, {{1, {9}}, CASE_LABELS, 50}}, .no_grad = true},
+    {"i64", build_assign_add, {{{1, {9}}, CASE_I64, 50}, {{1, {9}}, CASE_I64, 50}}, .no_grad = true},
+    {0},
+};
+
+static void build_advance(const struct op_case *one, struct cupel_tensor **in, struct cupel_tensor **out) {
+    out[0] = cupel_advance(in[0], one->arg[0]);
+}
+CASES(advance) = {
+    {"counter", build_advance, {{{1, {1}}, CASE_I64, 100}}, {7}, .no_grad = true},
+    {"last-element", build_advance, {{{1, {3}}, CASE_I64, 100}}, {-2}, .no_grad = true},
+    {0},
+};
+
+static void build_ema(const struct op_case *one, struct cupel_tensor **in, struct cupel_tensor **out) {
+    out[0] = cupel_ema(in[0], in[1], one->number[0]);
+}
+CASES(ema) = {
+    {"one", build_ema, {{{1, {1}}}, {{1, {1}}}}, .number = {0.9}, .no_grad = true},
+    {"ragged", build_ema, {{{2, {31, 33}}}, {{2, {31, 33}}}}, .number = {0.99}, .no_grad = true},
+    {"keeps", build_ema, {{{1, {5}}}, {{1, {5}}}}, .number = {1}, .no_grad = true},
+    {"takes", build_ema, {{{1, {5}}}, {{1, {5}}}}, .number = {0}, .no_grad = true},
+    {0},
+};

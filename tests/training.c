@@ -1,0 +1,110 @@
+#include "training.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "files.h"
+#include "io/file.h"
+
+const char *inside(const char *directory, const char *name) {
+    static char paths[8][4096];
+    static int next;
+    char *path = paths[next++ % 8];
+    snprintf(path, sizeof paths[0], "%s/%s", directory, name);
+    return path;
+}
+
+char *read_whole(const char *path, size_t *size) {
+    unsigned char *bytes;
+    struct cupel_error error = {0};
+    cr_assert_eq(file_read(path, 1 << 26, &bytes, size, &error), CUPEL_OK, "%s", error.message);
+    char *text = malloc(*size + 1);
+    memcpy(text, bytes, *size);
+    text[*size] = '\0';
+    free(bytes);
+    return text;
+}
+
+static void put32(unsigned char *at, uint32_t value) {
+    for (int i = 0; i < 4; i++) at[i] = (unsigned char)(value >> (24 - 8 * i));
+}
+
+static void write_split(const char *directory, const char *prefix, uint32_t count, uint32_t noise) {
+    enum { IMAGE = TINY_SIDE * TINY_SIDE };
+    char name[64];
+    unsigned char *images = calloc(16 + count * IMAGE, 1), *labels = calloc(8 + count, 1);
+    put32(images, 0x803);
+    put32(images + 4, count);
+    put32(images + 8, TINY_SIDE);
+    put32(images + 12, TINY_SIDE);
+    put32(labels, 0x801);
+    put32(labels + 4, count);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t label = (i * 7 + i / 5) % TINY_CLASSES;
+        labels[8 + i] = (unsigned char)label;
+        for (uint32_t p = 0; p < IMAGE; p++) {
+            uint32_t quarter = 2 * (p / TINY_SIDE >= TINY_SIDE / 2) + (p % TINY_SIDE >= TINY_SIDE / 2);
+            noise = noise * 1664525 + 1013904223;
+            images[16 + i * IMAGE + p] = (unsigned char)((noise >> 24) / 2 + (quarter == label ? 90 : 0));
+        }
+    }
+    snprintf(name, sizeof name, "%s-images-idx3-ubyte", prefix);
+    spill(inside(directory, name), images, 16 + count * IMAGE);
+    snprintf(name, sizeof name, "%s-labels-idx1-ubyte", prefix);
+    spill(inside(directory, name), labels, 8 + count);
+    free(images);
+    free(labels);
+}
+
+const char *tiny_set(void) {
+    static char *directory;
+    if (directory) return directory;
+    struct cupel_error error = {0};
+    directory = temporary_path("tiny");
+    cr_assert_eq(directory_make(directory, &error), CUPEL_OK, "%s", error.message);
+    write_split(directory, "train", TINY_TRAIN, 1);
+    write_split(directory, "t10k", TINY_TEST, 2);
+    return directory;
+}
+
+struct cupel_model *tiny_model(const char *train, const char *data) {
+    struct cupel_error error = {0};
+    struct cupel_model *model;
+    char *text;
+    int length = asprintf(&text,
+                          "task: classify\n"
+                          "data: {format: idx, path: %s, shape: [1, 8, 8], classes: 4,\n"
+                          "       normalize: {mean: [0.3], std: [0.2]}%s}\n"
+                          "networks:\n"
+                          "  net:\n"
+                          "    input: image\n"
+                          "    layers:\n"
+                          "      - conv: {out: 4, kernel: 3, pad: 1}\n"
+                          "      - batchnorm\n"
+                          "      - relu\n"
+                          "      - maxpool: {kernel: 2}\n"
+                          "      - dropout: {p: 0.2}\n"
+                          "      - flatten\n"
+                          "      - linear: {out: 4}\n"
+                          "train: {batch: 16, %s}\n",
+                          tiny_set(), data, train);
+    cr_assert_gt(length, 0);
+    enum cupel_status status =
+        cupel_model_read_text("tiny.yaml", text, (size_t)length, NULL, 0, &model, &error);
+    cr_assert_eq(status, CUPEL_OK, "%s", error.message);
+    free(text);
+    return model;
+}
+
+struct cupel_train_result train(const struct cupel_model *model, const struct cupel_train_options *options,
+                                enum cupel_status expected, struct cupel_error *error) {
+    struct cupel_train_result result;
+    struct cupel_error own = {0};
+    if (!error) error = &own;
+    *error = (struct cupel_error){0};
+    enum cupel_status status = cupel_train(model, options, &result, error);
+    cr_assert_eq(status, expected, "status %d: %s", status, error->message);
+    return result;
+}

@@ -1,0 +1,28 @@
+/* A small classification problem for the tests of training. */
+#ifndef CUPEL_TESTS_TRAINING_H
+#define CUPEL_TESTS_TRAINING_H
+
+#include "cupel/cupel.h"
+
+enum { TINY_TRAIN = 100, TINY_TEST = 37, TINY_CLASSES = 4, TINY_SIDE = 8 };
+
+/* The directory of a set of TINY_TRAIN and TINY_TEST gray images, written as IDX files on first use: class c
+ * is bright in one quarter, under noise. */
+const char *tiny_set(void);
+
+/* A model of that set: convolution, batchnorm, dropout, linear; `train` is what stands in its `train:`
+ * besides the batch of 16, `data` what stands in its `data:` besides the usual, such as ", validation: 20".
+ * The model is the test's to free. */
+struct cupel_model *tiny_model(const char *train, const char *data);
+
+/* Trains, and fails the test unless the status is `expected`. */
+struct cupel_train_result train(const struct cupel_model *model, const struct cupel_train_options *options,
+                                enum cupel_status expected, struct cupel_error *error);
+
+/* The path "DIRECTORY/NAME", which stays valid until the test ends. */
+const char *inside(const char *directory, const char *name);
+
+/* A whole file; the caller frees it. */
+char *read_whole(const char *path, size_t *size);
+
+#endif
