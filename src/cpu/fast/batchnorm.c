@@ -27,7 +27,7 @@ static int64_t share(const struct field *field, int thread) {
 
 /* ---- sums ---- */
 
-enum { STRIP = 64, ROWS = 64 };
+enum { STRIP = 64, ROWS = 64, RUN = 1024 };
 
 /* The two sums that a pass makes of each channel. */
 struct sums {
@@ -44,8 +44,8 @@ struct sums {
         if (field->run > 1) {                                                                        \
             for (int64_t unit = from; unit < to; unit++) {                                           \
                 const int64_t c = unit % field->channels, end = (unit + 1) * field->run;             \
-                for (int64_t first = unit * field->run; first < end; first += STRIP * ROWS) {        \
-                    const int64_t last = first + STRIP * ROWS < end ? first + STRIP * ROWS : end;    \
+                for (int64_t first = unit * field->run; first < end; first += RUN) {                 \
+                    const int64_t last = first + RUN < end ? first + RUN : end;                      \
                     float a = 0, b = 0;                                                              \
                     _Pragma("omp simd reduction(+ : a, b)") for (int64_t i = first; i < last; i++) { \
                         a += A;                                                                      \
@@ -121,17 +121,21 @@ static size_t workspace(const struct call *call, int64_t channels, int64_t vecto
            ((size_t)call->device->threads * sizeof(struct sums) + (size_t)vectors * sizeof(float));
 }
 
-/* The mean of some of a channel's elements, spread over all of it: one element alone may be so far out that the squares of
- * differences from it say little of the variance. */
-static float near_mean(const struct field *field, const float *x, int64_t c) {
+/* The median of some of a channel's elements, spread over all of it. Differences from it stay small, so that single precision
+ * sums them well, even where a few elements are far out; those would pull a mean with them. */
+static float typical(const struct field *field, const float *x, int64_t c) {
+    enum { SAMPLES = 15 };
     const int64_t size = field->units * field->run / (field->run == 1 ? 1 : field->channels);
-    const int64_t samples = size < 64 ? size : 64;
-    double sum = 0;
-    for (int64_t i = 0; i < samples; i++) {
+    const int samples = size < SAMPLES ? (int)size : SAMPLES;
+    float sorted[SAMPLES] = {0};
+    for (int i = 0; i < samples; i++) {
         const int64_t place = i * size / samples;
-        sum += (double)x[(place / field->run * field->channels + c) * field->run + place % field->run];
+        const float value = x[(place / field->run * field->channels + c) * field->run + place % field->run];
+        int at = i;
+        for (; at > 0 && sorted[at - 1] > value; at--) sorted[at] = sorted[at - 1];
+        sorted[at] = value;
     }
-    return (float)(sum / (double)samples);
+    return sorted[samples / 2];
 }
 
 static void run_batchnorm(struct call *call) {
@@ -141,7 +145,7 @@ static void run_batchnorm(struct call *call) {
                  size = (double)view_count(&call->in[2]) / (double)channels;
     struct sums *own = call->workspace;
     float *slope = (float *)(own + call->device->threads * channels), *pilot = slope + channels;
-    for (int64_t c = 0; c < channels; c++) pilot[c] = near_mean(&field, IN(2), c);
+    for (int64_t c = 0; c < channels; c++) pilot[c] = typical(&field, IN(2), c);
 #pragma omp parallel num_threads(call->device->threads) if (view_count(&call->in[2]) > FAST_SERIAL_HEAVY)
     {
         const int thread = omp_get_thread_num(), threads = omp_get_num_threads();
