@@ -32,6 +32,9 @@
 #define CUPEL_SM80(...) __trap()
 #endif
 
+/* In front of a loop that must be unrolled, because its counter chooses registers. */
+#define UNROLL _Pragma("unroll")
+
 #define CUPEL_CALLER
 #define CUPEL_EMULATE(...)
 
@@ -46,6 +49,8 @@
     using type_of_##name = type __VA_ARGS__; \
     type_of_##name &name = emu::shared_variable<type_of_##name>(slot_of_##name, #name)
 #define DYN_SHARED(type, name) type *name = static_cast<type *>(emu::dynamic_shared_memory())
+
+#define UNROLL
 
 /* The line that calls a wrapper, for reports. */
 #define CUPEL_CALLER , const char *file = __builtin_FILE(), int line = __builtin_LINE()

@@ -37,6 +37,7 @@ struct op_case {
     int64_t arg[12];     /* parameters of build */
     double number[4];
     double tolerance; /* for f32; 0: the default, 1e-5 */
+    double half;      /* the same where tensors have 16 bits; 0: the default, 1e-2; negative: not judged so */
     bool no_grad;     /* the op has no gradient, or is piecewise constant */
     bool once;        /* its gradient cannot be differentiated again */
 };

@@ -58,6 +58,16 @@ double *case_values(const struct case_input *in, const struct cupel_shape *shape
     return values;
 }
 
+float coarse(double value) {
+    const float single = (float)value;
+    uint32_t bits;
+    memcpy(&bits, &single, sizeof bits);
+    bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000;
+    float rounded;
+    memcpy(&rounded, &bits, sizeof rounded);
+    return rounded;
+}
+
 bool write_state(struct cupel_store *store, const char *name, const struct cupel_tensor *tensor,
                  const double *values, struct cupel_error *error) {
     int64_t n = tensor_count(tensor);
@@ -123,6 +133,8 @@ bool trial_reset(struct trial *trial) {
     for (int i = 0; i < trial->n_in && done; i++) {
         double *values = case_values(&trial->one->in[i], &trial->in[i]->shape, (uint64_t)i);
         const char *name = trial->in[i]->node->attr.state.name;
+        const int64_t count = trial->coarse && is_real(trial->in[i]) ? tensor_count(trial->in[i]) : 0;
+        for (int64_t k = 0; k < count; k++) values[k] = coarse(values[k]);
         struct cupel_error unused = {0};
         /* An input that the outputs do not need is not in the store. */
         done =

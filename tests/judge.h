@@ -13,6 +13,7 @@ struct trial {
     struct cupel_plan *plan;
     struct cupel_tensor *in[CASE_MAX_IN], *out[CASE_MAX_OUT];
     int n_in, n_out;
+    bool coarse; /* real inputs are rounded to bf16, so that all precisions begin with the same numbers */
     struct cupel_error error;
 };
 
@@ -27,6 +28,9 @@ bool trial_run(struct trial *trial);
 /* Output `index` of the plan as doubles, to be freed; `count` elements. */
 double *trial_read(struct trial *trial, int index, struct cupel_tensor *tensor, int64_t *count);
 void trial_free(struct trial *trial);
+
+/* Rounds to the nearest number of bf16. */
+float coarse(double value);
 
 /* Random values of an input's kind, as doubles exact in f32; `salt` tells inputs apart. To be freed. */
 double *case_values(const struct case_input *in, const struct cupel_shape *shape, uint64_t salt);

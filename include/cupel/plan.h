@@ -21,10 +21,10 @@ struct cupel_device;
 struct cupel_store;
 struct cupel_plan;
 
-/* Opens a device by name: "reference", "cpu", or "auto" (the fastest that this machine has); close it with
- * cupel_device_close. `threads` is for the processor's devices, 1 to 1024; 0 means one for each core.
+/* Opens a device by name: "reference", "cpu", "cuda" (or "cuda:1" for the second GPU), "emu", or "auto" (the fastest that
+ * this machine has); close it with cupel_device_close. `threads` is for the processor's devices, 1 to 1024; 0 means one for each core.
  * CUPEL_INVALID for an unknown name, with the known ones in the message; CUPEL_UNSUPPORTED for a device that
- * this build has not. */
+ * this build or machine has not, with the reason. */
 enum cupel_status cupel_device_open(const char *name, int threads, struct cupel_device **device,
                                     struct cupel_error *error);
 /* Closes the device, whose stores and plans must be gone. NULL is allowed. */
@@ -77,11 +77,18 @@ enum cupel_layout {
     CUPEL_LAYOUT_CHWN,
 };
 
+/* What plans compute with; states stay f32. TF32 rounds what products multiply to 10 bits of fraction. BF16 and F16 store
+ * images and activations in 16 bits and multiply those; sums, losses, gradients of parameters and updates stay f32. */
+enum cupel_precision { CUPEL_PRECISION_F32, CUPEL_PRECISION_TF32, CUPEL_PRECISION_BF16, CUPEL_PRECISION_F16 };
+
 struct cupel_plan_options {
     bool debug;  /* no memory reuse; poison every tensor with NaN before each run, frame it with guard bands
                     and check them */
     bool nofuse; /* keep every node as built, for comparing node by node */
     enum cupel_layout layout;
+    enum cupel_precision precision;
+    bool everywhere;    /* 16 bits in every op that can, even where nothing is won by it */
+    bool deterministic; /* the same bits in every run, even where that is slower */
 };
 
 /* Compiles what `outputs[0..count)` need, and every node that changes a state, into a plan on the store's
@@ -91,7 +98,7 @@ struct cupel_plan_options {
  *
  * The graph's own error comes first. CUPEL_INVALID: a node needs both an old version of a state and something
  * made from a newer one, or the store has another state of a name; CUPEL_UNSUPPORTED: the device has no
- * kernel for a node; CUPEL_NOMEM says how much memory was missing. *plan is then NULL. */
+ * kernel for a node or cannot compute in the precision; CUPEL_NOMEM says how much memory was missing. *plan is then NULL. */
 enum cupel_status cupel_compile(struct cupel_store *store, struct cupel_graph *graph,
                                 struct cupel_tensor *const *outputs, int count,
                                 const struct cupel_plan_options *options, struct cupel_plan **plan,

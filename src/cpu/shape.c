@@ -56,6 +56,11 @@ KERNEL(transpose) {
     copy_block(y->data, y->stride, x->data, stride, &y->shape, cupel_dtype_size(y->dtype));
 }
 
+/* Here all tensors are of one type. */
+KERNEL(cast) {
+    memcpy(OUT(0), IN(0), (size_t)view_count(&call->in[0]) * sizeof(real));
+}
+
 KERNEL(relayout) {
     const struct view *x = &call->in[0], *y = &call->out[0];
     copy_block(y->data, y->stride, x->data, x->stride, &y->shape, cupel_dtype_size(y->dtype));

@@ -124,7 +124,7 @@ bool node_out(struct node *node, enum cupel_dtype dtype, const struct cupel_shap
     return true;
 }
 
-bool graph_append(struct cupel_graph *graph, struct node *node) {
+bool graph_push(struct cupel_graph *graph, struct node *node) {
     if (graph->n_nodes == graph->node_room) {
         int room = graph->node_room ? 2 * graph->node_room : 64;
         struct node **nodes = realloc(graph->nodes, (size_t)room * sizeof *nodes);
@@ -136,9 +136,13 @@ bool graph_append(struct cupel_graph *graph, struct node *node) {
         graph->node_room = room;
     }
     node->id = graph->n_nodes;
-    for (int i = 0; i < node->n_out; i++) node->out[i].id = graph->n_tensors++;
     graph->nodes[graph->n_nodes++] = node;
     return true;
+}
+
+bool graph_append(struct cupel_graph *graph, struct node *node) {
+    for (int i = 0; i < node->n_out; i++) node->out[i].id = graph->n_tensors++;
+    return graph_push(graph, node);
 }
 
 /* The entry of the state that `tensor` is the newest version of, or -1. */

@@ -67,6 +67,8 @@ struct cupel_tensor *node_add_list(enum op_id op, struct cupel_tensor *const *in
 struct node *node_make(struct cupel_graph *graph, enum op_id op, struct cupel_tensor *const *in, int n_in,
                        const union attr *attr);
 bool graph_append(struct cupel_graph *graph, struct node *node);
+/* The same for a node whose outputs have their ids, while a plan makes its list of nodes anew. */
+bool graph_push(struct cupel_graph *graph, struct node *node);
 
 /* A copy of what `outputs` and every change of a state need, in the same order; outputs[] become the copy's
  * tensors. NULL when memory is out. */
@@ -113,7 +115,7 @@ double flops_none(const struct node *node);
 double flops_each(const struct node *node); /* one for each element of output 0 */
 
 /* Every op's own functions, named by its row. */
-#define OP(name, min_in, max_in, flags, updates, inplace, infer_fn, grad_fn, flops_fn)      \
+#define OP(name, min_in, max_in, flags, updates, inplace, half, infer_fn, grad_fn, flops_fn) \
     bool infer_fn(struct node *node);                                                       \
     void grad_fn(const struct node *node, struct cupel_tensor *const *dy, const bool *need, \
                  struct cupel_tensor **dx);                                                 \

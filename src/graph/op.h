@@ -83,6 +83,15 @@ enum op_flags {
     OP_IS_TANH = ACTIVATION_TANH << 8,
 };
 
+/* Where a plan computes in 16 bits, an op's tensors that its row names here are 16-bit, all of them or none; the others stay as
+ * they are (plan/precision.c). Bit i: input i; bit 16 + i: output i. */
+enum op_half {
+    HALF_ALL = 0x0fffffff,    /* every input and output */
+    HALF_EITHER = 0x10000000, /* output 0 may be 16-bit or not, whatever the inputs are */
+    HALF_HEAVY = 0x30000000,  /* the same, and the inputs are made 16-bit: such ops are what it is done for */
+};
+#define HALF(in, out) ((in) | (out) << 16)
+
 enum { OP_MAX_OUT = 6 };
 struct node;
 
@@ -92,6 +101,7 @@ struct op {
     unsigned flags;
     int updates;      /* the first `updates` inputs are states that the last `updates` outputs replace */
     unsigned inplace; /* bit i: output 0 may overwrite input i when that is used no more */
+    unsigned half;    /* which tensors may be 16-bit numbers in a plan of that precision: see enum op_half */
     /* Checks inputs and attributes and declares the outputs by node_out; node_fail on an error. */
     bool (*infer)(struct node *node);
     /* Emits nodes for the gradient: dy[i] is that of output i or NULL when none flows; sets dx[j] for each

@@ -29,11 +29,14 @@ struct call {
     void *prepared; /* what the backend's prepare made; freed by release */
     void (*release)(void *prepared);
     struct cupel_device *device;
+    enum cupel_precision precision;
+    bool deterministic;       /* the same bits in every run */
     struct cupel_error error; /* set by a kernel that fails */
 };
 
 struct backend {
     const char *name;
+    unsigned precisions;                                    /* bit i: can compute in enum cupel_precision i */
     enum layout (*layout)(const struct cupel_graph *graph); /* that suits the graph best; NULL: LAYOUT_ROWS */
     enum cupel_status (*open)(struct cupel_device *device, struct cupel_error *error);
     void (*close)(struct cupel_device *device);
@@ -49,10 +52,17 @@ struct backend {
     enum cupel_status (*synchronise)(struct cupel_device *device, struct cupel_error *error);
     /* Chooses kernel, engine and workspace_bytes of a call whose views are complete but for their data. */
     enum cupel_status (*prepare)(struct cupel_device *device, struct call *call, struct cupel_error *error);
+    /* NULL where there is nothing to be won: what kernels called between begin and end would do is recorded instead, for
+     * replay to do it all at once any number of times. All but forget may fail. */
+    enum cupel_status (*record_begin)(struct cupel_device *device, struct cupel_error *error);
+    enum cupel_status (*record_end)(struct cupel_device *device, void **recording, struct cupel_error *error);
+    enum cupel_status (*replay)(struct cupel_device *device, void *recording, struct cupel_error *error);
+    void (*forget)(struct cupel_device *device, void *recording);
 };
 
 struct cupel_device {
     const struct backend *backend;
+    int index; /* which of several alike: 1 for cuda:1 */
     int threads;
     char description[300];
     void *own; /* the backend's */

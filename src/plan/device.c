@@ -3,36 +3,59 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "plan/backend.h"
+#include "plan/module.h"
 
-/* In the order in which "auto" tries them. */
-static const struct backend *const backends[] = {&backend_cpu, &backend_reference};
-enum { N_BACKENDS = sizeof backends / sizeof *backends };
-
-/* What this build has not, and why. */
+/* In the order in which "auto" tries those that it may choose. */
 static const struct {
-    const char *name, *why;
-} absent[] = {
-    {"cuda", "this build has no CUDA module"},
-    {"emu", "this build has no emulator of CUDA kernels"},
+    const char *name;
+    const struct backend *backend; /* NULL: in a module */
+    bool automatic;
+} known[] = {
+    {"cuda", NULL, true},
+    {"cpu", &backend_cpu, true},
+    {"reference", &backend_reference, false},
+    {"emu", NULL, false},
 };
-enum { N_ABSENT = sizeof absent / sizeof *absent };
+enum { N_KNOWN = sizeof known / sizeof *known };
 
-static enum cupel_status device_open(const struct backend *backend, int threads, struct cupel_device **device,
+/* Opens known[i]. */
+static enum cupel_status device_open(int i, int index, int threads, struct cupel_device **device,
                                      struct cupel_error *error) {
+    const struct backend *backend = known[i].backend;
+    if (!backend) CUPEL_TRY(module_load(known[i].name, &backend, error));
     struct cupel_device *opened = calloc(1, sizeof *opened);
     if (!opened) return cupel_fail(error, CUPEL_NOMEM, "no memory for a device");
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    const long cores = sysconf(_SC_NPROCESSORS_ONLN);
     *opened = (struct cupel_device){.backend = backend,
+                                    .index = index,
                                     .threads = threads > 0 ? threads
                                                : cores > 0 ? (int)cores
                                                            : 1};
-    enum cupel_status status = backend->open(opened, error);
+    const enum cupel_status status = backend->open(opened, error);
     if (status == CUPEL_OK)
         *device = opened;
     else
         free(opened);
     return status;
+}
+
+static enum cupel_status unknown(const char *name, struct cupel_error *error) {
+    char names[200] = "auto";
+    for (int i = 0; i < N_KNOWN; i++) {
+        const size_t used = strlen(names);
+        snprintf(names + used, sizeof names - used, ", %s%s", known[i].name, known[i].backend ? "" : "[:N]");
+    }
+    return cupel_fail(error, CUPEL_INVALID, "no device '%s'; known devices: %s", name, names);
+}
+
+/* Takes the number from "cuda:1"; false when it is none. */
+static bool read_index(const char *text, int *index) {
+    *index = 0;
+    if (!*text) return true;
+    const size_t digits = strspn(text + 1, "0123456789");
+    if (!digits || digits > 4 || text[1 + digits]) return false;
+    *index = atoi(text + 1);
+    return true;
 }
 
 enum cupel_status cupel_device_open(const char *name, int threads, struct cupel_device **device,
@@ -41,20 +64,18 @@ enum cupel_status cupel_device_open(const char *name, int threads, struct cupel_
     if (threads < 0 || threads > 1024)
         return cupel_fail(error, CUPEL_INVALID,
                           "%d threads are not possible; use 1 to 1024, or 0 for all cores", threads);
-    for (int i = 0; i < N_BACKENDS; i++)
-        if (strcmp(name, backends[i]->name) == 0 || strcmp(name, "auto") == 0)
-            return device_open(backends[i], threads, device, error);
-    for (int i = 0; i < N_ABSENT; i++) /* also "cuda:1" */
-        if (strncmp(name, absent[i].name, strcspn(name, ":")) == 0 &&
-            strcspn(name, ":") == strlen(absent[i].name))
-            return cupel_fail(error, CUPEL_UNSUPPORTED, "device %s: %s; use auto, cpu or reference", name,
-                              absent[i].why);
-    char known[200] = "auto";
-    for (int i = 0; i < N_BACKENDS; i++) {
-        size_t used = strlen(known);
-        snprintf(known + used, sizeof known - used, ", %s", backends[i]->name);
+    for (int i = 0; i < N_KNOWN && strcmp(name, "auto") == 0; i++)
+        if (known[i].automatic && device_open(i, 0, threads, device, NULL) == CUPEL_OK) return CUPEL_OK;
+    const size_t length = strcspn(name, ":");
+    int index;
+    for (int i = 0; i < N_KNOWN; i++) {
+        if (strlen(known[i].name) != length || strncmp(name, known[i].name, length) != 0) continue;
+        if (!read_index(name + length, &index) || (index && known[i].backend)) break;
+        struct cupel_error why = {0};
+        const enum cupel_status status = device_open(i, index, threads, device, &why);
+        return status == CUPEL_OK ? status : cupel_fail(error, status, "device %s: %s", name, why.message);
     }
-    return cupel_fail(error, CUPEL_INVALID, "no device '%s'; known devices: %s", name, known);
+    return unknown(name, error);
 }
 
 void cupel_device_close(struct cupel_device *device) {
@@ -72,15 +93,13 @@ const char *cupel_device_name(const struct cupel_device *device) {
 }
 
 void cupel_devices_print(FILE *file) {
-    for (int i = 0; i < N_BACKENDS; i++) {
+    for (int i = 0; i < N_KNOWN; i++) {
         struct cupel_device *device = NULL;
         struct cupel_error error = {0};
-        if (device_open(backends[i], 0, &device, &error) == CUPEL_OK)
-            fprintf(file, "%-10s %s\n", backends[i]->name, device->description);
+        if (device_open(i, 0, 0, &device, &error) == CUPEL_OK)
+            fprintf(file, "%-10s %s\n", known[i].name, device->description);
         else
-            fprintf(file, "%-10s not available: %s\n", backends[i]->name, error.message);
+            fprintf(file, "%-10s not available: %s\n", known[i].name, error.message);
         cupel_device_close(device);
     }
-    for (int i = 0; i < N_ABSENT; i++)
-        fprintf(file, "%-10s not available: %s\n", absent[i].name, absent[i].why);
 }

@@ -6,23 +6,8 @@
 struct pass {
     enum layout layout; /* of the plan */
     struct cupel_graph *graph;
-    struct node **nodes; /* the new list */
-    int count, room;
     struct cupel_tensor **converted; /* by tensor id: the same tensor in the other layout */
 };
-
-static bool push(struct pass *pass, struct node *node) {
-    if (pass->count == pass->room) {
-        int room = pass->room ? 2 * pass->room : 64;
-        struct node **nodes = realloc(pass->nodes, (size_t)room * sizeof *nodes);
-        if (!nodes) return false;
-        pass->nodes = nodes;
-        pass->room = room;
-    }
-    node->id = pass->count;
-    pass->nodes[pass->count++] = node;
-    return true;
-}
 
 /* Whether the tensor's bytes are the same in both layouts: dimensions of size 1 may lie anywhere. */
 static bool same_bytes(const struct cupel_tensor *tensor, enum layout layout) {
@@ -41,7 +26,8 @@ static bool convert_input(struct pass *pass, struct node *node, int i, enum layo
     struct cupel_tensor **known = &pass->converted[in->id];
     if (!*known) {
         struct node *relayout = node_make(pass->graph, OP_relayout, &in, 1, NULL);
-        if (!relayout || !node_out(relayout, in->dtype, &in->shape) || !push(pass, relayout)) return false;
+        if (!relayout || !node_out(relayout, in->dtype, &in->shape) || !graph_push(pass->graph, relayout))
+            return false;
         relayout->scope = node->scope;
         relayout->place = node->place;
         *known = &relayout->out[0];
@@ -84,7 +70,7 @@ static bool visit(struct pass *pass, struct node *node) {
         const bool rows = node->out[i].shape.rank != 4 || (integers && !is_real(&node->out[i]));
         node->out[i].layout = rows ? LAYOUT_ROWS : made;
     }
-    return push(pass, node);
+    return graph_push(pass->graph, node);
 }
 
 enum cupel_status plan_layout(struct cupel_graph *graph, enum layout layout, struct cupel_error *error) {
@@ -92,15 +78,12 @@ enum cupel_status plan_layout(struct cupel_graph *graph, enum layout layout, str
     struct pass pass = {.layout = layout, .graph = graph};
     pass.converted = calloc((size_t)graph->n_tensors + 1, sizeof(struct cupel_tensor *));
     bool done = pass.converted != NULL;
-    for (int n = 0; done && n < graph->n_nodes; n++) done = visit(&pass, graph->nodes[n]);
+    struct node **old = graph->nodes;
+    const int n_old = graph->n_nodes;
+    graph->nodes = NULL;
+    graph->n_nodes = graph->node_room = 0;
+    for (int n = 0; done && n < n_old; n++) done = visit(&pass, old[n]);
+    free(old);
     free(pass.converted);
-    if (!done) {
-        free(pass.nodes);
-        return cupel_fail(error, CUPEL_NOMEM, "no memory for the plan's layouts");
-    }
-    free(graph->nodes);
-    graph->nodes = pass.nodes;
-    graph->n_nodes = pass.count;
-    graph->node_room = pass.room;
-    return CUPEL_OK;
+    return done ? CUPEL_OK : cupel_fail(error, CUPEL_NOMEM, "no memory for the plan's layouts");
 }

@@ -21,6 +21,7 @@ struct view view_of(const struct cupel_tensor *tensor) {
 
 void cupel_plan_free(struct cupel_plan *plan) {
     if (!plan) return;
+    if (plan->recording) plan->device->backend->forget(plan->device, plan->recording);
     for (int c = 0; c < plan->n_calls; c++)
         if (plan->calls[c].release) plan->calls[c].release(plan->calls[c].prepared);
     if (plan->arena) plan->device->backend->free(plan->device, plan->arena);
@@ -52,7 +53,12 @@ static enum cupel_status plan_prepare(struct cupel_plan *plan, struct cupel_erro
         const struct node *node = graph->nodes[n];
         if (!runs_kernel(node)) continue;
         struct call *call = &plan->calls[plan->n_calls++];
-        *call = (struct call){.node = node, .device = plan->device, .n_in = node->n_in, .n_out = node->n_out};
+        *call = (struct call){.node = node,
+                              .device = plan->device,
+                              .n_in = node->n_in,
+                              .n_out = node->n_out,
+                              .precision = plan->options.precision,
+                              .deterministic = plan->options.deterministic};
         call->in = view;
         for (int i = 0; i < node->n_in; i++) *view++ = view_of(node->in[i]);
         call->out = view;
@@ -123,13 +129,25 @@ static enum layout layout_of(const struct cupel_plan *plan) {
     return backend->layout ? backend->layout(plan->graph) : LAYOUT_ROWS;
 }
 
+static enum cupel_status check_precision(const struct cupel_plan *plan, struct cupel_error *error) {
+    static const char *const names[] = {"f32", "tf32", "bf16", "f16"};
+    const unsigned precision = plan->options.precision;
+    if (precision == CUPEL_PRECISION_F32 ||
+        (precision < 4 && plan->device->backend->precisions >> precision & 1))
+        return CUPEL_OK;
+    return cupel_fail(error, CUPEL_UNSUPPORTED, "device %s does not compute in %s; use f32",
+                      plan->device->backend->name, precision < 4 ? names[precision] : "that");
+}
+
 static enum cupel_status plan_build(struct cupel_plan *plan, const struct cupel_graph *graph,
                                     struct cupel_error *error) {
     bool debug = plan->options.debug;
     plan->graph = graph_clone_live(graph, plan->outputs, plan->n_outputs);
     if (!plan->graph) return cupel_fail(error, CUPEL_NOMEM, "no memory for the plan's graph");
     if (!plan->options.nofuse) graph_fuse(plan->graph, plan->outputs, plan->n_outputs);
+    CUPEL_TRY(check_precision(plan, error));
     CUPEL_TRY(plan_layout(plan->graph, layout_of(plan), error));
+    CUPEL_TRY(plan_precision(plan, error));
     CUPEL_TRY(plan_schedule(plan->graph, error));
     CUPEL_TRY(plan_prepare(plan, error));
     CUPEL_TRY(plan_memory(plan, error));

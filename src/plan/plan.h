@@ -33,6 +33,8 @@ struct cupel_plan {
     size_t *workspace_place; /* by call */
     char *arena, *constants;
     size_t arena_bytes, tensor_bytes, constant_bytes;
+    bool ran;        /* once at least */
+    void *recording; /* of a run, where the backend can replay one */
 };
 
 /* Where the tensor's memory begins: follows homes[].root. */
@@ -41,6 +43,9 @@ const struct home *plan_home(const struct cupel_plan *plan, const struct cupel_t
 
 /* Gives each tensor of the graph its layout and inserts relayout nodes where two ops differ (layout.c). */
 enum cupel_status plan_layout(struct cupel_graph *graph, enum layout layout, struct cupel_error *error);
+/* Makes tensors 16-bit where the op table allows it and it is of use, with casts between those and the others
+ * (precision.c). Nothing to do for f32 and tf32. */
+enum cupel_status plan_precision(struct cupel_plan *plan, struct cupel_error *error);
 /* Orders the graph's nodes so that each comes after what it reads and before what replaces a state that it
  * reads; of the orders tried, the one that needs least memory (schedule.c). */
 enum cupel_status plan_schedule(struct cupel_graph *graph, struct cupel_error *error);

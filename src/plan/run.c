@@ -15,10 +15,28 @@ static enum cupel_status run_call(struct cupel_plan *plan, int position, struct 
     return plan->options.debug ? debug_after(plan, position, error) : CUPEL_OK;
 }
 
-enum cupel_status cupel_run(struct cupel_plan *plan, struct cupel_error *error) {
-    if (plan->options.debug) CUPEL_TRY(debug_start(plan, error));
+static enum cupel_status run_calls(struct cupel_plan *plan, struct cupel_error *error) {
     for (int c = 0; c < plan->n_calls; c++) CUPEL_TRY(run_call(plan, c, error));
     return CUPEL_OK;
+}
+
+/* Records a run and does it. The first run of a plan is not recorded: libraries load what they need then. */
+static enum cupel_status record(struct cupel_plan *plan, struct cupel_error *error) {
+    const struct backend *backend = plan->device->backend;
+    CUPEL_TRY(backend->record_begin(plan->device, error));
+    const enum cupel_status status = run_calls(plan, error);
+    const enum cupel_status ended = backend->record_end(plan->device, &plan->recording, error);
+    if (status != CUPEL_OK || ended != CUPEL_OK) return status != CUPEL_OK ? status : ended;
+    return backend->replay(plan->device, plan->recording, error);
+}
+
+enum cupel_status cupel_run(struct cupel_plan *plan, struct cupel_error *error) {
+    const struct backend *backend = plan->device->backend;
+    if (plan->options.debug) CUPEL_TRY(debug_start(plan, error));
+    if (plan->recording) return backend->replay(plan->device, plan->recording, error);
+    const bool records = plan->ran && backend->replay && !plan->options.debug;
+    plan->ran = true;
+    return records ? record(plan, error) : run_calls(plan, error);
 }
 
 /* Reorders elements from the strides of `view` to rows. */

@@ -71,6 +71,14 @@ CASES(reshape) = {
     {0},
 };
 
+BUILD(cast, NODE_ADD(cast, NULL, in[0]))
+CASES(cast) = {
+    {"one", build_cast, {{{1, {1}}}}, .no_grad = true},
+    {"images", build_cast, {{{4, {2, 5, 3, 9}}}}, .no_grad = true},
+    {"many", build_cast, {{{1, {4099}}}}, .no_grad = true},
+    {0},
+};
+
 static void build_relayout(const struct op_case *one, struct cupel_tensor **in, struct cupel_tensor **out) {
     (void)one;
     out[0] = NODE_ADD(relayout, NULL, in[0]);

@@ -1,0 +1,115 @@
+/* The device: opening it, its memory, copies, and bad numbers that kernels found. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cuda/device.h"
+
+static struct cuda_device *own(struct cupel_device *device) {
+    return device->own;
+}
+
+static enum cupel_status make(struct cuda_device *made, struct cupel_error *error) {
+    CUDA_TRY(cudaSetDevice(made->index));
+    CUDA_TRY(cudaStreamCreateWithFlags(&made->stream, cudaStreamNonBlocking));
+    CUDA_TRY(cudaMalloc((void **)&made->fault, sizeof *made->fault));
+    CUDA_TRY(cudaMemsetAsync(made->fault, 0, sizeof *made->fault, made->stream));
+    return CUPEL_OK;
+}
+
+static void unmake(struct cuda_device *made) {
+    if (made->fault) cudaFree(made->fault);
+    if (made->stream) cudaStreamDestroy(made->stream);
+    free(made);
+}
+
+static enum cupel_status check_machine(int index, struct cudaDeviceProp *properties,
+                                       struct cupel_error *error) {
+    int count = 0;
+    const cudaError_t status = cudaGetDeviceCount(&count);
+    if (status != cudaSuccess)
+        return cupel_fail(error, CUPEL_UNSUPPORTED, "no CUDA device: %s", cudaGetErrorString(status));
+    if (index >= count)
+        return cupel_fail(error, CUPEL_UNSUPPORTED, "no CUDA device %d: this machine has %d", index, count);
+    CUDA_TRY(cudaGetDeviceProperties(properties, index));
+    if (properties->major < 7 || (properties->major == 7 && properties->minor < 5))
+        return cupel_fail(error, CUPEL_UNSUPPORTED,
+                          "%s has compute capability %d.%d; the kernels need 7.5 or later", properties->name,
+                          properties->major, properties->minor);
+    return CUPEL_OK;
+}
+
+enum cupel_status cuda_open(struct cupel_device *device, struct cupel_error *error) {
+    struct cudaDeviceProp properties;
+    CUPEL_TRY(check_machine(device->index, &properties, error));
+    struct cuda_device *made = calloc(1, sizeof *made);
+    if (!made) return cupel_fail(error, CUPEL_NOMEM, "no memory for a device");
+    *made = (struct cuda_device){.index = device->index,
+                                 .architecture = 10 * properties.major + properties.minor,
+                                 .multiprocessors = properties.multiProcessorCount};
+    const enum cupel_status status = make(made, error);
+    if (status != CUPEL_OK) {
+        unmake(made);
+        return status;
+    }
+    snprintf(device->description, sizeof device->description, "%s, sm_%d, %d multiprocessors, %.1f GiB",
+             properties.name, made->architecture, made->multiprocessors,
+             (double)properties.totalGlobalMem / 1073741824);
+    device->own = made;
+    return CUPEL_OK;
+}
+
+void cuda_close(struct cupel_device *device) {
+    unmake(own(device));
+}
+
+void *cuda_alloc(struct cupel_device *device, size_t bytes) {
+    (void)device;
+    void *data = NULL;
+    if (cudaMalloc(&data, bytes ? bytes : 1) == cudaSuccess) return data;
+    (void)cudaGetLastError(); /* it is reported by what we return */
+    return NULL;
+}
+
+void cuda_free(struct cupel_device *device, void *data) {
+    (void)device;
+    cudaFree(data);
+}
+
+enum cupel_status cuda_upload(struct cupel_device *device, void *to, const void *from, size_t bytes,
+                              struct cupel_error *error) {
+    CUDA_TRY(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, own(device)->stream));
+    CUDA_TRY(cudaStreamSynchronize(own(device)->stream)); /* `from` is the caller's again */
+    return CUPEL_OK;
+}
+
+enum cupel_status cuda_fill(struct cupel_device *device, void *data, int byte, size_t bytes,
+                            struct cupel_error *error) {
+    CUDA_TRY(cudaMemsetAsync(data, byte, bytes, own(device)->stream));
+    return CUPEL_OK;
+}
+
+/* What a kernel found wrong, once. */
+static enum cupel_status check_fault(struct cuda_device *own, const struct kernel_fault *fault,
+                                     struct cupel_error *error) {
+    if (fault->kind == KERNEL_FAULT_NONE) return CUPEL_OK;
+    CUDA_TRY(cudaMemsetAsync(own->fault, 0, sizeof *own->fault, own->stream));
+    const bool label = fault->kind == KERNEL_FAULT_LABEL;
+    return cupel_fail(error, CUPEL_INVALID, "%s %lld is outside 0 to %lld", label ? "label" : "index",
+                      fault->value, fault->bound - 1);
+}
+
+enum cupel_status cuda_download(struct cupel_device *device, void *to, const void *from, size_t bytes,
+                                struct cupel_error *error) {
+    struct kernel_fault fault;
+    CUDA_TRY(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, own(device)->stream));
+    CUDA_TRY(cudaMemcpyAsync(&fault, own(device)->fault, sizeof fault, cudaMemcpyDeviceToHost,
+                             own(device)->stream));
+    CUDA_TRY(cudaStreamSynchronize(own(device)->stream));
+    return check_fault(own(device), &fault, error);
+}
+
+enum cupel_status cuda_synchronise(struct cupel_device *device, struct cupel_error *error) {
+    struct kernel_fault fault;
+    return cuda_download(device, &fault, own(device)->fault, sizeof fault, error);
+}

@@ -1,0 +1,25 @@
+/* The backend's functions, one file's of which the table in module.c is made (plan/backend.h explains them). */
+#ifndef CUPEL_CUDA_DEVICE_H
+#define CUPEL_CUDA_DEVICE_H
+
+#include "cuda/cuda.h"
+
+enum cupel_status cuda_open(struct cupel_device *device, struct cupel_error *error);
+void cuda_close(struct cupel_device *device);
+void *cuda_alloc(struct cupel_device *device, size_t bytes);
+void cuda_free(struct cupel_device *device, void *data);
+enum cupel_status cuda_upload(struct cupel_device *device, void *to, const void *from, size_t bytes,
+                              struct cupel_error *error);
+enum cupel_status cuda_download(struct cupel_device *device, void *to, const void *from, size_t bytes,
+                                struct cupel_error *error);
+enum cupel_status cuda_fill(struct cupel_device *device, void *data, int byte, size_t bytes,
+                            struct cupel_error *error);
+enum cupel_status cuda_synchronise(struct cupel_device *device, struct cupel_error *error);
+
+/* Recording a run as a CUDA graph (record.c). */
+enum cupel_status cuda_record_begin(struct cupel_device *device, struct cupel_error *error);
+enum cupel_status cuda_record_end(struct cupel_device *device, void **recording, struct cupel_error *error);
+enum cupel_status cuda_replay(struct cupel_device *device, void *recording, struct cupel_error *error);
+void cuda_forget(struct cupel_device *device, void *recording);
+
+#endif

@@ -1,0 +1,133 @@
+/* Which tensors of a plan are stored in 16 bits. Heavy ops (op.h) compute in them; the ops between those follow, and what
+ * leads to no heavy op, such as losses and updates, stays in f32. */
+#include <stdlib.h>
+
+#include "plan/plan.h"
+
+struct pass {
+    enum cupel_dtype half;
+    struct cupel_graph *graph;
+    struct cupel_tensor **converted; /* by tensor id: the same numbers in the other type */
+    bool everywhere;
+    bool *useful;  /* by tensor id: something that computes in 16 bits can read it so */
+    int n_tensors; /* of the graph as it was */
+};
+
+static bool allows_in(const struct op *op, int i) {
+    return op->half >> (i < 15 ? i : 15) & 1;
+}
+
+static bool allows_out(const struct op *op, int i) {
+    return op->half >> (16 + i) & 1 || (i == 0 && op->half & HALF_EITHER);
+}
+
+static bool is_heavy(const struct op *op) {
+    return (op->half & HALF_HEAVY) == HALF_HEAVY;
+}
+
+/* From the last node to the first. */
+static void find_useful(struct pass *pass) {
+    for (int n = pass->graph->n_nodes - 1; n >= 0; n--) {
+        const struct node *node = pass->graph->nodes[n];
+        const struct op *op = &ops[node->op];
+        const bool passes_on = is_heavy(op) || pass->everywhere || pass->useful[node->out[0].id];
+        for (int i = 0; i < node->n_in; i++)
+            if (passes_on && (op->flags & OP_ALIAS || allows_in(op, i))) pass->useful[node->in[i]->id] = true;
+    }
+}
+
+static bool has_half_input(const struct pass *pass, const struct node *node) {
+    for (int i = 0; i < node->n_in; i++)
+        if (allows_in(&ops[node->op], i) && node->in[i]->dtype == pass->half) return true;
+    return false;
+}
+
+/* Whether the node reads 16-bit numbers. */
+static bool reads_half(const struct pass *pass, const struct node *node) {
+    const struct op *op = &ops[node->op];
+    if (is_heavy(op) || (pass->everywhere && op->half)) return true;
+    return has_half_input(pass, node) && (pass->useful[node->out[0].id] || !allows_out(op, 0));
+}
+
+static struct cupel_tensor *add(struct pass *pass, enum op_id op, struct cupel_tensor *in,
+                                const union attr *attr, enum cupel_dtype dtype,
+                                const struct cupel_tensor *like) {
+    struct node *node = node_make(pass->graph, op, &in, 1, attr);
+    if (!node || !node_out(node, dtype, &like->shape)) return NULL;
+    node->scope = like->node->scope;
+    node->place = like->node->place;
+    node->out[0].layout = like->layout;
+    node->out[0].id = pass->graph->n_tensors++;
+    return graph_push(pass->graph, node) ? &node->out[0] : NULL;
+}
+
+/* The tensor in `dtype`. Parts of a range of parameters are converted with all of it, at once. */
+static struct cupel_tensor *convert(struct pass *pass, struct cupel_tensor *tensor, enum cupel_dtype dtype) {
+    if (tensor->dtype == dtype || tensor->id >= pass->n_tensors) return tensor;
+    struct cupel_tensor **known = &pass->converted[tensor->id];
+    if (*known) return *known;
+    const struct node *node = tensor->node;
+    if (node->op == OP_part && node->in[0]->dtype == tensor->dtype) {
+        struct cupel_tensor *range = convert(pass, node->in[0], dtype);
+        union attr attr = node->attr;
+        attr.state.name = NULL;
+        attr.state.dtype = dtype;
+        return *known = range ? add(pass, OP_part, range, &attr, dtype, tensor) : NULL;
+    }
+    return *known = add(pass, OP_cast, tensor, NULL, dtype, tensor);
+}
+
+static bool visit(struct pass *pass, struct node *node) {
+    const struct op *op = &ops[node->op];
+    if (op->flags & OP_ALIAS) {
+        node->out[0].dtype = node->in[0]->dtype;
+        return graph_push(pass->graph, node);
+    }
+    const enum cupel_dtype real = pass->graph->real;
+    const bool half = reads_half(pass, node);
+    for (int i = 0; i < node->n_in; i++) {
+        const enum cupel_dtype now = node->in[i]->dtype;
+        if (now != real && now != pass->half) continue;
+        node->in[i] = convert(pass, node->in[i], half && allows_in(op, i) ? pass->half : real);
+        if (!node->in[i]) return false;
+    }
+    for (int i = 0; i < node->n_out; i++) {
+        const bool either = i == 0 && op->half & HALF_EITHER;
+        if (node->out[i].dtype == real && allows_out(op, i) &&
+            (either ? pass->useful[node->out[i].id] : half))
+            node->out[i].dtype = pass->half;
+    }
+    return graph_push(pass->graph, node);
+}
+
+static bool rewrite(struct pass *pass, struct cupel_tensor **outputs, int count) {
+    struct cupel_graph *graph = pass->graph;
+    struct node **old = graph->nodes;
+    const int n_old = graph->n_nodes;
+    find_useful(pass);
+    graph->nodes = NULL;
+    graph->n_nodes = graph->node_room = 0;
+    bool done = true;
+    for (int n = 0; n < n_old && done; n++) done = visit(pass, old[n]);
+    free(old);
+    /* What is read by the host is read as the graph says. */
+    for (int i = 0; i < count && done; i++)
+        if (outputs[i]->dtype == pass->half)
+            done = (outputs[i] = convert(pass, outputs[i], graph->real)) != NULL;
+    return done;
+}
+
+enum cupel_status plan_precision(struct cupel_plan *plan, struct cupel_error *error) {
+    const enum cupel_precision precision = plan->options.precision;
+    if (precision != CUPEL_PRECISION_BF16 && precision != CUPEL_PRECISION_F16) return CUPEL_OK;
+    struct pass pass = {.half = precision == CUPEL_PRECISION_BF16 ? CUPEL_BF16 : CUPEL_F16,
+                        .everywhere = plan->options.everywhere,
+                        .graph = plan->graph,
+                        .n_tensors = plan->graph->n_tensors};
+    pass.converted = calloc((size_t)pass.n_tensors + 1, sizeof(struct cupel_tensor *));
+    pass.useful = calloc((size_t)pass.n_tensors + 1, sizeof *pass.useful);
+    const bool done = pass.converted && pass.useful && rewrite(&pass, plan->outputs, plan->n_outputs);
+    free(pass.converted);
+    free(pass.useful);
+    return done ? CUPEL_OK : cupel_fail(error, CUPEL_NOMEM, "no memory for the plan's casts");
+}
