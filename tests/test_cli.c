@@ -78,8 +78,11 @@ static const struct {
     {"train m.yaml --precision f99", "cupel: --precision: 'f99' is none of f32|tf32|bf16|f16"},
     {"train m.yaml --precision bf16", "cupel: precision bf16 is not supported by the processor's devices"},
     {"train m.yaml --threads 5000", "cupel: --threads: 5000 is out of range; it goes from 1 to 1024"},
-    {"train m.yaml --device gpu", "cupel: no device 'gpu'; known devices: auto, cpu, reference"},
-    {"train m.yaml --device cuda:1", "cupel: device cuda:1: this build has no CUDA module"},
+    {"train m.yaml --device gpu",
+     "cupel: no device 'gpu'; known devices: auto, cuda[:N], cpu, reference, emu"},
+    {"train m.yaml --device cuda:999", "cupel: device cuda:999: "},
+    {"train m.yaml --device cuda:x", "cupel: no device 'cuda:x'"},
+    {"train m.yaml --device emu:1", "cupel: no device 'emu:1'"},
     {"train m.yaml --resume --init w", "cupel: --init: has no effect with --resume"},
     {"train m.yaml --resume --out none", "cupel: none/checkpoint.safetensors: "},
     {"train m.yaml --init none", "cupel: none: No such file"},
@@ -170,12 +173,35 @@ Test(cli, doctor_tells_what_is_there_and_what_is_not) {
                                  "zlib ",
                                  "\ncpu ",
                                  "\nreference ",
-                                 "cuda       not available: this build has no CUDA module",
+                                 "\ncuda ",
+                                 "\nemu ",
                                  "data: 100 training and 37 test images of [1, 8, 8], 4 classes"};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         cr_expect(strstr(outcome.out, lines[i]), "'%s' is missing: %s", lines[i], outcome.out);
     outcome = run_cupel("doctor --data none");
     cr_assert(outcome.status == 2 && strstr(outcome.out, "not available: none: No such file"));
+}
+
+/* Modules are looked for in the folder that CUPEL_MODULES names. */
+Test(cli, devices_whose_module_does_not_load_say_why) {
+    work_file("libcupel-emu.so", "no library");
+    const struct {
+        const char *device, *message;
+    } refused_devices[] = {{"cuda", "device cuda: there is no libcupel-cuda.so in $CUPEL_MODULES"},
+                           {"emu", "device emu: ./libcupel-emu.so: file too short"}};
+    for (int i = 0; i < 2; i++) {
+        char command[120];
+        snprintf(command, sizeof command, "CUPEL_MODULES=. exec \"$CUPEL\" train m.yaml --device %s",
+                 refused_devices[i].device);
+        struct outcome outcome = run_shell(command);
+        cr_expect(outcome.status == 2 && strstr(outcome.err, refused_devices[i].message), "%s", outcome.err);
+    }
+    struct outcome outcome = run_shell("CUPEL_MODULES=. exec \"$CUPEL\" doctor --data data");
+    cr_assert_eq(outcome.status, 0);
+    cr_assert(strstr(outcome.out, "cuda       not available: there is no libcupel-cuda.so"), "%s",
+              outcome.out);
+    outcome = run_shell("CUPEL_MODULES=. exec \"$CUPEL\" plan m.yaml");
+    cr_assert_eq(outcome.status, 0, "%s", outcome.err);
 }
 
 Test(cli, a_full_disk_is_an_error) {

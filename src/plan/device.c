@@ -5,16 +5,17 @@
 
 #include "plan/module.h"
 
-/* In the order in which "auto" tries those that it may choose. */
+/* In the order in which "auto" tries them. */
 static const struct {
     const char *name;
     const struct backend *backend; /* NULL: in a module */
-    bool automatic;
+    bool automatic;                /* "auto" may choose it */
+    bool many;                     /* a machine can have several: NAME:N */
 } known[] = {
-    {"cuda", NULL, true},
-    {"cpu", &backend_cpu, true},
-    {"reference", &backend_reference, false},
-    {"emu", NULL, false},
+    {"cuda", NULL, true, true},
+    {"cpu", &backend_cpu, true, false},
+    {"reference", &backend_reference, false, false},
+    {"emu", NULL, false, false},
 };
 enum { N_KNOWN = sizeof known / sizeof *known };
 
@@ -43,7 +44,7 @@ static enum cupel_status unknown(const char *name, struct cupel_error *error) {
     char names[200] = "auto";
     for (int i = 0; i < N_KNOWN; i++) {
         const size_t used = strlen(names);
-        snprintf(names + used, sizeof names - used, ", %s%s", known[i].name, known[i].backend ? "" : "[:N]");
+        snprintf(names + used, sizeof names - used, ", %s%s", known[i].name, known[i].many ? "[:N]" : "");
     }
     return cupel_fail(error, CUPEL_INVALID, "no device '%s'; known devices: %s", name, names);
 }
@@ -70,7 +71,7 @@ enum cupel_status cupel_device_open(const char *name, int threads, struct cupel_
     int index;
     for (int i = 0; i < N_KNOWN; i++) {
         if (strlen(known[i].name) != length || strncmp(name, known[i].name, length) != 0) continue;
-        if (!read_index(name + length, &index) || (index && known[i].backend)) break;
+        if (!read_index(name + length, &index) || (name[length] && !known[i].many)) break;
         struct cupel_error why = {0};
         const enum cupel_status status = device_open(i, index, threads, device, &why);
         return status == CUPEL_OK ? status : cupel_fail(error, status, "device %s: %s", name, why.message);
