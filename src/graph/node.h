@@ -116,9 +116,9 @@ double flops_each(const struct node *node); /* one for each element of output 0 
 
 /* Every op's own functions, named by its row. */
 #define OP(name, min_in, max_in, flags, updates, inplace, half, infer_fn, grad_fn, flops_fn) \
-    bool infer_fn(struct node *node);                                                       \
-    void grad_fn(const struct node *node, struct cupel_tensor *const *dy, const bool *need, \
-                 struct cupel_tensor **dx);                                                 \
+    bool infer_fn(struct node *node);                                                        \
+    void grad_fn(const struct node *node, struct cupel_tensor *const *dy, const bool *need,  \
+                 struct cupel_tensor **dx);                                                  \
     double flops_fn(const struct node *node);
 #include "graph/ops.def"
 #undef OP
