@@ -33,9 +33,11 @@ struct cupel_run_options {
     bool deterministic;    /* the same bits in every run, even where that is slower; the processor's devices
                               always give them as long as the number of threads stays the same */
     const char *data;      /* NULL: the model's data.path */
-    int64_t batch;         /* images in a batch; 0: the model's */
-    bool has_seed;         /* whether `seed` replaces the model's */
-    uint64_t seed;         /* below 2^63 */
+    bool stream;   /* keep images in the host's memory and send each batch, as is done anyway for sets that
+                              do not fit on the device; results are the same */
+    int64_t batch; /* images in a batch; 0: the model's */
+    bool has_seed; /* whether `seed` replaces the model's */
+    uint64_t seed; /* below 2^63 */
 };
 
 /* ---- training ---- */

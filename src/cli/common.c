@@ -20,6 +20,7 @@ struct cupel_run_options run_options(const struct arguments *arguments) {
         .threads = (int)arguments->threads,
         .precision = arguments->precision,
         .deterministic = arguments->deterministic,
+        .stream = arguments->stream,
         .data = arguments->data,
         .batch = arguments->batch,
         .has_seed = arguments->seed >= 0,

@@ -61,6 +61,8 @@ static const struct option options[] = {
      "seed of all random numbers"},
     {"--deterministic", COMMAND_TRAIN | COMMAND_DUMP, 0, OPTION_SWITCH, NULL, AT(deterministic),
      .help = "the same bits in every run on this device (cpu and reference always are)"},
+    {"--stream", COMMAND_TRAIN | COMMAND_EVAL, 0, OPTION_SWITCH, NULL, AT(stream),
+     .help = "send each batch to the device, though all images would fit there"},
     {"--set", WITH_MODEL, 0, OPTION_LIST, "KEY=VALUE",
      .help = "override a key of the model file, as train.optimizer.adam.lr=0.01; repeatable"},
     {"--out", COMMAND_TRAIN, 0, OPTION_TEXT, "DIR", AT(out),

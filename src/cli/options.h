@@ -18,7 +18,7 @@ struct arguments {
     int image_count;
     const char *data, *device, *precision, *out, *weights, *init, *batch_file;
     int64_t epochs, steps, batch, seed, threads; /* 0: not given; the seed -1 */
-    bool deterministic, resume;
+    bool deterministic, stream, resume;
     const char **settings; /* of --set */
     int setting_count;
     const char **words; /* arguments that are no flags */

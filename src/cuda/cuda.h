@@ -13,6 +13,7 @@ struct cuda_device {
     int architecture; /* 90 for sm_90 */
     int multiprocessors;
     cudaStream_t stream;        /* of all work */
+    struct cuda_stager *stager; /* NULL until something is staged */
     struct kernel_fault *fault; /* in device memory */
 };
 

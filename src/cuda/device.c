@@ -18,6 +18,7 @@ static enum cupel_status make(struct cuda_device *made, struct cupel_error *erro
 }
 
 static void unmake(struct cuda_device *made) {
+    cuda_stager_free(made->stager);
     if (made->fault) cudaFree(made->fault);
     if (made->stream) cudaStreamDestroy(made->stream);
     free(made);
@@ -74,6 +75,12 @@ void *cuda_alloc(struct cupel_device *device, size_t bytes) {
 void cuda_free(struct cupel_device *device, void *data) {
     (void)device;
     cudaFree(data);
+}
+
+size_t cuda_room(struct cupel_device *device) {
+    (void)device;
+    size_t left = 0, total = 0;
+    return cudaMemGetInfo(&left, &total) == cudaSuccess ? left : 0;
 }
 
 enum cupel_status cuda_upload(struct cupel_device *device, void *to, const void *from, size_t bytes,

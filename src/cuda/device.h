@@ -16,6 +16,13 @@ enum cupel_status cuda_fill(struct cupel_device *device, void *data, int byte, s
                             struct cupel_error *error);
 enum cupel_status cuda_synchronise(struct cupel_device *device, struct cupel_error *error);
 
+size_t cuda_room(struct cupel_device *device);
+
+/* Sending batches while earlier ones are worked on (stage.c). */
+enum cupel_status cuda_stage(struct cupel_device *device, void *to, const void *from, size_t row_bytes,
+                             const int32_t *rows, int64_t count, struct cupel_error *error);
+void cuda_stager_free(struct cuda_stager *stager);
+
 /* Recording a run as a CUDA graph (record.c). */
 enum cupel_status cuda_record_begin(struct cupel_device *device, struct cupel_error *error);
 enum cupel_status cuda_record_end(struct cupel_device *device, void **recording, struct cupel_error *error);

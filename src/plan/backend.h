@@ -49,6 +49,12 @@ struct backend {
                                   struct cupel_error *error);
     enum cupel_status (*fill)(struct cupel_device *device, void *data, int byte, size_t bytes,
                               struct cupel_error *error);
+    /* Copies rows rows[0..count) of row_bytes each, one behind the other. It may return before the copy is done: what runs
+     * later comes after it, and `from` is the caller's again at once. NULL: row by row with upload. */
+    enum cupel_status (*stage)(struct cupel_device *device, void *to, const void *from, size_t row_bytes,
+                               const int32_t *rows, int64_t count, struct cupel_error *error);
+    /* Bytes that could still be allocated; NULL: not known, take it for enough. */
+    size_t (*room)(struct cupel_device *device);
     enum cupel_status (*synchronise)(struct cupel_device *device, struct cupel_error *error);
     /* Chooses kernel, engine and workspace_bytes of a call whose views are complete but for their data. */
     enum cupel_status (*prepare)(struct cupel_device *device, struct call *call, struct cupel_error *error);

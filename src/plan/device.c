@@ -85,6 +85,10 @@ void cupel_device_close(struct cupel_device *device) {
     free(device);
 }
 
+size_t cupel_device_room(struct cupel_device *device) {
+    return device->backend->room ? device->backend->room(device) : SIZE_MAX;
+}
+
 const char *cupel_device_describe(const struct cupel_device *device) {
     return device->description;
 }

@@ -29,17 +29,33 @@ static struct cupel_tensor *augment(const struct setup *setup, struct cupel_tens
     return images;
 }
 
+static struct cupel_tensor *all_images(const struct setup *setup, struct cupel_graph *graph,
+                                       const struct samples *samples) {
+    const struct cupel_shape shape = batch_shape(&setup->data->shape, samples->rows);
+    return cupel_state(graph, samples->images, CUPEL_U8, &shape, NULL);
+}
+
+/* All splits stage whole batches and remainders in one place. */
+static struct cupel_tensor *staged_batch(const struct setup *setup, struct cupel_graph *graph,
+                                         int64_t batch) {
+    const struct cupel_shape whole = batch_shape(&setup->data->shape, setup->train.batch),
+                             part = batch_shape(&setup->data->shape, batch);
+    struct cupel_tensor *place = cupel_state(graph, STAGED_IMAGES, CUPEL_U8, &whole, NULL);
+    if (batch == setup->train.batch) return place;
+    return cupel_slice(place, (const int64_t[CUPEL_MAX_RANK]){0}, &part);
+}
+
 /* The next batch of a split, and the cursor behind it. */
 static void next_batch(const struct setup *setup, struct cupel_graph *graph, const struct samples *samples,
                        int64_t batch, struct cupel_tensor **images, struct cupel_tensor **labels) {
-    struct cupel_shape all = batch_shape(&setup->data->shape, samples->rows);
     struct cupel_tensor *order =
         cupel_state(graph, samples->order, CUPEL_I32, &CUPEL_SHAPE(samples->count), NULL);
     struct cupel_tensor *cursor = cupel_state(graph, samples->cursor, CUPEL_I64, &CUPEL_SHAPE(1), NULL);
-    struct cupel_tensor *pixels = cupel_state(graph, samples->images, CUPEL_U8, &all, NULL);
     struct cupel_tensor *classes =
         cupel_state(graph, samples->labels, CUPEL_I32, &CUPEL_SHAPE(samples->rows), NULL);
-    *images = normalise(setup, cupel_gather(pixels, order, cursor, batch));
+    *images = normalise(setup, samples->staged
+                                   ? staged_batch(setup, graph, batch)
+                                   : cupel_gather(all_images(setup, graph, samples), order, cursor, batch));
     *labels = cupel_gather(classes, order, cursor, batch);
     cupel_advance(cursor, batch);
 }

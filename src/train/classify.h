@@ -6,11 +6,17 @@
 
 /* A split as states of the store: `images` u8 [rows, C, H, W] and `labels` i32 [rows] may hold more than the
  * split, whose samples are the rows order[0..count). The cursor, i64 [1], is the place in `order` of the next
- * batch. */
+ * batch.
+ *
+ * Images that the device has no room for stay on the host: `images` then has room for one batch, which is
+ * staged before each run. */
 struct samples {
     const char *images, *labels, *order, *cursor;
     int64_t rows, count;
+    const uint8_t *staged;      /* all images of the split's data set, or NULL when the device has them */
+    const int32_t *staged_rows; /* `order` on the host; NULL: all, as they lie */
 };
+#define STAGED_IMAGES "data.batch"
 
 /* Where the steps add up what they measure: f32 [3]. */
 enum { METRIC_LOSS, METRIC_CORRECT, METRIC_THIRD, METRICS };

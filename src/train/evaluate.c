@@ -84,7 +84,7 @@ static enum cupel_status search_batch(struct cupel_plan *plan, int64_t first, in
 
 /* ---- a whole split ---- */
 
-static enum cupel_status run_all(const struct evaluator *evaluator, int64_t limit,
+static enum cupel_status run_all(const struct setup *setup, const struct evaluator *evaluator, int64_t limit,
                                  const struct search *search, struct cupel_evaluation *evaluation,
                                  struct cupel_error *error) {
     int64_t count = evaluator->samples.count;
@@ -92,6 +92,7 @@ static enum cupel_status run_all(const struct evaluator *evaluator, int64_t limi
         bool full = count - first >= evaluator->batch;
         struct cupel_plan *plan = full ? evaluator->full : evaluator->rest;
         int64_t batch = full ? evaluator->batch : count - first;
+        CUPEL_TRY(split_stage(setup, &evaluator->samples, first, batch, error));
         CUPEL_TRY(cupel_run(plan, error));
         if (limit) CUPEL_TRY(search_batch(plan, first, batch, limit, search, evaluation, error));
     }
@@ -113,7 +114,7 @@ static enum cupel_status measure(struct setup *setup, const struct evaluator *ev
     CUPEL_TRY(cupel_store_zero(store, samples->cursor, error));
     CUPEL_TRY(cupel_store_zero(store, EVAL_METRICS, error));
     CUPEL_TRY(cupel_store_zero(store, EVAL_CONFUSION, error));
-    CUPEL_TRY(run_all(evaluator, limit, search, evaluation, error));
+    CUPEL_TRY(run_all(setup, evaluator, limit, search, evaluation, error));
     CUPEL_TRY(cupel_store_read(store, EVAL_METRICS, metrics, sizeof metrics, error));
     CUPEL_TRY(cupel_store_read(store, EVAL_CONFUSION, evaluation->confusion, cells * sizeof(int32_t), error));
     double count = (double)samples->count;
@@ -147,6 +148,7 @@ static enum cupel_status evaluate_test(struct setup *setup, const char *weights,
                                        struct cupel_dataset *dataset, struct evaluator *evaluator,
                                        struct cupel_evaluation *evaluation, struct cupel_error *error) {
     struct samples samples = split_test(dataset->test.count);
+    split_place(setup, &dataset->test, &samples);
     CUPEL_TRY(evaluator_open(setup, &samples, false, evaluator, error));
     CUPEL_TRY(load_weights(setup, weights, LOAD_AVERAGE, error));
     CUPEL_TRY(split_upload(setup, &samples, &dataset->test, error));
@@ -158,16 +160,16 @@ enum cupel_status cupel_evaluate(const struct cupel_model *model, const struct c
                                  const char *weights, int64_t mistakes, struct cupel_evaluation *evaluation,
                                  struct cupel_error *error) {
     struct setup setup;
-    struct cupel_dataset dataset;
+    struct cupel_dataset dataset = {0};
     struct evaluator evaluator = {0};
     *evaluation = (struct cupel_evaluation){0};
     CUPEL_TRY(setup_open(model, options, &setup, error));
     enum cupel_status status = split_open(&setup, &dataset, error);
     if (status == CUPEL_OK) {
         status = evaluate_test(&setup, weights, mistakes, &dataset, &evaluator, evaluation, error);
-        cupel_dataset_free(&dataset);
     }
     evaluator_close(&evaluator);
+    cupel_dataset_free(&dataset);
     setup_close(&setup);
     return status;
 }

@@ -100,6 +100,9 @@ static enum cupel_status step(struct loop *loop, struct cupel_error *error) {
     int64_t epoch_steps = loop->schedule.epoch_steps, batch = loop->setup.train.batch;
     int64_t place = loop->state.step % epoch_steps, left = loop->division.train_count - place * batch;
     bool whole = left >= batch;
+    const double start = meter_now();
+    CUPEL_TRY(split_stage(&loop->setup, &loop->train, place * batch, whole ? batch : left, error));
+    loop->meter.waited += loop->train.staged ? meter_now() - start : 0;
     CUPEL_TRY(cupel_run(whole ? loop->full : loop->rest, error));
     loop->state.step++;
     CUPEL_TRY(meter_step(loop, whole ? batch : left, error));

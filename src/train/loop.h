@@ -22,6 +22,7 @@ struct loop {
     struct setup setup;
     const struct cupel_train_options *options;
     struct cupel_train_result *result;
+    struct cupel_dataset dataset; /* what of it is not on the device */
     struct division division;
     struct samples train;
     struct cupel_plan *full,

@@ -72,6 +72,7 @@ enum cupel_status setup_open(const struct cupel_model *model, const struct cupel
         .data = cupel_model_data(model),
         .train = *cupel_model_train(model),
     };
+    setup->stream = options->stream;
     setup->data_path = options->data ? options->data : setup->data->path;
     if (cupel_model_task(model) != CUPEL_TASK_CLASSIFY)
         return cupel_fail(error, CUPEL_UNSUPPORTED, "%s: only `task: classify` can be trained and run so far",

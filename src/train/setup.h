@@ -10,6 +10,7 @@ struct setup {
     const struct cupel_network *network;
     const struct cupel_data_settings *data;
     const char *data_path;
+    bool stream;                       /* images stay on the host */
     struct cupel_train_settings train; /* batch and seed as the options have them */
     float *mean, *deviation;           /* of each channel, for normalising */
     struct cupel_device *device;

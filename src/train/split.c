@@ -74,7 +74,9 @@ struct samples split_train(const struct division *division) {
                             "data.order",
                             "data.cursor",
                             division->train_count + division->validation_count,
-                            division->train_count};
+                            division->train_count,
+                            NULL,
+                            NULL};
 }
 
 struct samples split_validation(const struct division *division) {
@@ -83,23 +85,52 @@ struct samples split_validation(const struct division *division) {
                             "validation.order",
                             "validation.cursor",
                             division->train_count + division->validation_count,
-                            division->validation_count};
+                            division->validation_count,
+                            NULL,
+                            division->validation};
 }
 
 struct samples split_test(int64_t count) {
-    return (struct samples){"test.images", "test.labels", "test.order", "test.cursor", count, count};
+    return (struct samples){"test.images", "test.labels", "test.order", "test.cursor",
+                            count,         count,         NULL,         NULL};
+}
+
+void split_place(const struct setup *setup, const struct cupel_dataset_split *split,
+                 struct samples *samples) {
+    const size_t bytes = (size_t)(split->count * cupel_shape_count(&setup->data->shape));
+    /* Half of what is left is for the network. */
+    const bool fits = bytes <= cupel_device_room(setup->device) / 2;
+    samples->staged = fits && !setup->stream ? NULL : split->images;
+}
+
+enum cupel_status split_stage(const struct setup *setup, const struct samples *samples, int64_t first,
+                              int64_t batch, struct cupel_error *error) {
+    if (!samples->staged) return CUPEL_OK;
+    const size_t bytes = (size_t)cupel_shape_count(&setup->data->shape);
+    if (samples->staged_rows)
+        return cupel_store_stage(setup->store, STAGED_IMAGES, samples->staged, bytes,
+                                 samples->staged_rows + first, batch, error);
+    int32_t *places = malloc((size_t)batch * sizeof *places);
+    if (!places) return cupel_fail(error, CUPEL_NOMEM, "no memory to send %lld images", (long long)batch);
+    for (int64_t i = 0; i < batch; i++) places[i] = (int32_t)(first + i);
+    const enum cupel_status status =
+        cupel_store_stage(setup->store, STAGED_IMAGES, samples->staged, bytes, places, batch, error);
+    free(places);
+    return status;
 }
 
 enum cupel_status split_upload(struct setup *setup, const struct samples *samples,
                                struct cupel_dataset_split *split, struct cupel_error *error) {
-    size_t image = (size_t)cupel_shape_count(&setup->data->shape);
-    CUPEL_TRY(
-        cupel_store_write(setup->store, samples->images, split->images, (size_t)split->count * image, error));
+    if (!samples->staged) {
+        const size_t bytes = (size_t)(split->count * cupel_shape_count(&setup->data->shape));
+        CUPEL_TRY(cupel_store_write(setup->store, samples->images, split->images, bytes, error));
+        free(split->images);
+        split->images = NULL;
+    }
     CUPEL_TRY(cupel_store_write(setup->store, samples->labels, split->labels,
                                 (size_t)split->count * sizeof *split->labels, error));
-    free(split->images);
     free(split->labels);
-    *split = (struct cupel_dataset_split){.count = split->count};
+    split->labels = NULL;
     return CUPEL_OK;
 }
 

@@ -58,13 +58,16 @@ static enum cupel_status plan_length(struct loop *loop, struct cupel_error *erro
 
 /* ---- plans and data ---- */
 
-static enum cupel_status compile(struct loop *loop, int64_t test_count, struct cupel_error *error) {
+static enum cupel_status compile(struct loop *loop, struct cupel_error *error) {
     struct setup *setup = &loop->setup;
     int64_t count = loop->division.train_count, batch = setup->train.batch;
     int64_t epoch_steps = loop->schedule.epoch_steps, rest = count % batch;
     bool average = setup->train.ema > 0;
-    struct samples held = split_validation(&loop->division), test = split_test(test_count);
+    struct samples held = split_validation(&loop->division), test = split_test(loop->dataset.test.count);
     loop->train = split_train(&loop->division);
+    split_place(setup, &loop->dataset.train, &loop->train);
+    split_place(setup, &loop->dataset.test, &test);
+    held.staged = loop->train.staged;
     if (count >= batch)
         CUPEL_TRY(training_compile(setup, &loop->train, batch, epoch_steps, &loop->full, error));
     if (rest && !setup->train.drop_last)
@@ -73,8 +76,9 @@ static enum cupel_status compile(struct loop *loop, int64_t test_count, struct c
     return evaluator_open(setup, &test, average, &loop->test, error);
 }
 
-static enum cupel_status upload(struct loop *loop, struct cupel_dataset *dataset, struct cupel_error *error) {
+static enum cupel_status upload(struct loop *loop, struct cupel_error *error) {
     struct setup *setup = &loop->setup;
+    struct cupel_dataset *dataset = &loop->dataset;
     int64_t epoch_steps = loop->schedule.epoch_steps;
     CUPEL_TRY(split_upload(setup, &loop->train, &dataset->train, error));
     CUPEL_TRY(split_upload(setup, &loop->test.samples, &dataset->test, error));
@@ -82,6 +86,7 @@ static enum cupel_status upload(struct loop *loop, struct cupel_dataset *dataset
     if (loop->division.validation_count)
         CUPEL_TRY(split_order(setup, &loop->validation.samples, loop->division.validation, 0, error));
     loop->order = malloc((size_t)loop->division.train_count * sizeof *loop->order);
+    loop->train.staged_rows = loop->order;
     loop->rates = malloc((size_t)epoch_steps * sizeof *loop->rates);
     int32_t *places = malloc((size_t)epoch_steps * sizeof *places);
     if (!loop->order || !loop->rates || !places) {
@@ -163,13 +168,11 @@ static enum cupel_status divide(struct loop *loop, const struct cupel_dataset *d
 }
 
 static enum cupel_status prepare(struct loop *loop, struct cupel_error *error) {
-    struct cupel_dataset dataset;
-    CUPEL_TRY(split_open(&loop->setup, &dataset, error));
-    enum cupel_status status = divide(loop, &dataset, error);
-    if (status == CUPEL_OK) status = compile(loop, dataset.test.count, error);
-    if (status == CUPEL_OK) status = upload(loop, &dataset, error);
-    cupel_dataset_free(&dataset);
-    return status ? status : start(loop, error);
+    CUPEL_TRY(split_open(&loop->setup, &loop->dataset, error));
+    CUPEL_TRY(divide(loop, &loop->dataset, error));
+    CUPEL_TRY(compile(loop, error));
+    CUPEL_TRY(upload(loop, error));
+    return start(loop, error);
 }
 
 static void loop_close(struct loop *loop) {
@@ -178,6 +181,7 @@ static void loop_close(struct loop *loop) {
     evaluator_close(&loop->validation);
     cupel_plan_free(loop->full);
     cupel_plan_free(loop->rest);
+    cupel_dataset_free(&loop->dataset);
     division_free(&loop->division);
     free(loop->rates);
     free(loop->order);

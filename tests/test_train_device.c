@@ -1,0 +1,103 @@
+/* Training on devices other than the processor, and with images that stay on the host. */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "files.h"
+#include "train/checkpoint.h"
+#include "training.h"
+
+enum { STEPS = 20 };
+
+/* Twenty steps, of which `losses` gets every loss; the test is skipped where the device is not. */
+static struct cupel_train_result run(const struct cupel_model *model, struct cupel_run_options options,
+                                     char *out, double losses[STEPS]) {
+    struct cupel_device *device = NULL;
+    struct cupel_error error = {0};
+    if (cupel_device_open(options.device, 1, &device, &error) != CUPEL_OK) cr_skip_test("%s", error.message);
+    cupel_device_close(device);
+    const struct cupel_train_options train_options = {
+        .run = options, .steps = STEPS, .out = out, .log_steps = 1};
+    struct cupel_train_result result = train(model, &train_options, CUPEL_OK, NULL);
+    struct cupel_history history;
+    cr_assert_eq(cupel_history_load(inside(out, "metrics.jsonl"), &history, &error), CUPEL_OK, "%s",
+                 error.message);
+    cr_assert_eq(history.training_count, STEPS);
+    for (int i = 0; i < STEPS; i++) losses[i] = history.training[i].loss;
+    cupel_history_free(&history);
+    return result;
+}
+
+static const char everything[] =
+    "epochs: 9, drop_last: false, ema: 0.95, clip_norm: 1, warmup: 5, label_smoothing: 0.1, "
+    "optimizer: {sgd: {lr: 0.05, momentum: 0.9, nesterov: true}}";
+
+/* Batches sent one by one give the same bits as a data set on the device: in training, validation and test. */
+static void compare_staged(const char *device) {
+    char *resident = temporary_path("resident"), *staged = temporary_path("staged");
+    struct cupel_model *model = tiny_model(everything, ", validation: 20, augment: {flip: true, crop: 1}");
+    double losses[STEPS];
+    size_t size, other;
+    const struct cupel_run_options options = {.device = device, .threads = 1};
+    struct cupel_run_options stream = options;
+    stream.stream = true;
+    struct cupel_train_result one = run(model, options, resident, losses),
+                              two = run(model, stream, staged, losses);
+    cr_expect_eq(one.evaluation.loss, two.evaluation.loss);
+    char *a = read_whole(inside(resident, CHECKPOINT_LAST), &size),
+         *b = read_whole(inside(staged, CHECKPOINT_LAST), &other);
+    cr_expect(size == other && memcmp(a, b, size) == 0, "checkpoints differ");
+    free(a);
+    free(b);
+    cupel_train_result_free(&one);
+    cupel_train_result_free(&two);
+    cupel_model_free(model);
+    free(resident);
+    free(staged);
+}
+
+Test(train_device, staged_batches_train_as_resident_ones_do_on_cpu) {
+    compare_staged("cpu");
+}
+
+Test(train_device, staged_batches_train_as_resident_ones_do_on_emu) {
+    compare_staged("emu");
+}
+
+/* Every step's loss is the reference's, within the precision. */
+static void follow_reference(const char *device, const char *precision, double tolerance) {
+    char *theirs = temporary_path("reference"), *ours = temporary_path("device");
+    struct cupel_model *model = tiny_model(everything, ", augment: {flip: true, crop: 1}");
+    double expected[STEPS], losses[STEPS];
+    struct cupel_train_result reference =
+        run(model, (struct cupel_run_options){.device = "reference"}, theirs, expected);
+    struct cupel_train_result result = run(
+        model, (struct cupel_run_options){.device = device, .precision = precision, .deterministic = true},
+        ours, losses);
+    for (int i = 0; i < STEPS; i++)
+        cr_expect_leq(fabs(losses[i] - expected[i]), tolerance * fabs(expected[i]),
+                      "%s %s, step %d: loss %.8g, on reference %.8g", device, precision, i + 1, losses[i],
+                      expected[i]);
+    cupel_train_result_free(&reference);
+    cupel_train_result_free(&result);
+    cupel_model_free(model);
+    free(theirs);
+    free(ours);
+}
+
+Test(train_device, emu_follows_reference_in_f32) {
+    follow_reference("emu", "f32", 1e-5);
+}
+
+Test(train_device, emu_follows_reference_in_bf16) {
+    follow_reference("emu", "bf16", 1e-2);
+}
+
+Test(train_device, cuda_follows_reference_in_f32) {
+    follow_reference("cuda", "f32", 1e-4);
+}
+
+Test(train_device, cuda_follows_reference_in_bf16) {
+    follow_reference("cuda", "bf16", 1e-2);
+}
