@@ -1,6 +1,7 @@
 #include "judges.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,12 +25,23 @@ static bool chosen(const struct pick *pick, enum choice choice) {
                              (choice == DIFFERENTIATED || !one->once));
 }
 
+/* Whether a list "a,b,c" has the name; a list that is empty or missing has all. */
+static bool listed(const char *list, const char *name) {
+    if (!list || !*list) return true;
+    const size_t length = strlen(name);
+    for (const char *at = list; at; at = strchr(at, ',')) {
+        at += *at == ',';
+        if (strncmp(at, name, length) == 0 && (at[length] == ',' || at[length] == 0)) return true;
+    }
+    return false;
+}
+
 struct criterion_test_params list_ops(enum choice choice) {
     static int picks[OP_COUNT];
     size_t count = 0;
     const char *only = getenv("CUPEL_CASES");
     for (int op = 0; op < OP_COUNT; op++) {
-        if (only && *only && strcmp(only, case_rows[op].op) != 0) continue;
+        if (!listed(only, case_rows[op].op)) continue;
         struct pick pick = {op, 0};
         while (picked(&pick)->name && !chosen(&pick, choice)) pick.index++;
         if (picked(&pick)->name) picks[count++] = op;
@@ -37,9 +49,33 @@ struct criterion_test_params list_ops(enum choice choice) {
     return cr_make_param_array(int, picks, count);
 }
 
+/* Tells the emulator's trace which case runs: "op/name shape shape : arguments". */
+static void label(const struct pick *pick) {
+    if (!getenv("CUPEL_EMU_TRACE")) return;
+    const struct op_case *one = picked(pick);
+    char text[2048];
+    size_t at = (size_t)snprintf(text, sizeof text, "%s/%s", case_rows[pick->op].op, one->name);
+    for (int i = 0; i < case_inputs(one); i++) {
+        const struct cupel_shape *shape = &one->in[i].shape;
+        if (one->in[i].kind == CASE_RNG) continue;
+        for (int d = 0; d < shape->rank; d++)
+            at += (size_t)snprintf(text + at, sizeof text - at, "%s%lld", d ? "x" : " ",
+                                   (long long)shape->dim[d]);
+    }
+    at += (size_t)snprintf(text + at, sizeof text - at, " :");
+    int args = (int)(sizeof one->arg / sizeof *one->arg);
+    while (args && !one->arg[args - 1]) args--;
+    for (int i = 0; i < args && at < sizeof text; i++)
+        at += (size_t)snprintf(text + at, sizeof text - at, " %lld", (long long)one->arg[i]);
+    setenv("CUPEL_EMU_LABEL", text, 1);
+}
+
 void judge_op(int op, enum choice choice, void (*judge)(const struct pick *pick)) {
     for (struct pick pick = {op, 0}; picked(&pick)->name; pick.index++)
-        if (chosen(&pick, choice)) judge(&pick);
+        if (chosen(&pick, choice)) {
+            label(&pick);
+            judge(&pick);
+        }
 }
 
 void run_case(struct trial *trial, const struct pick *pick, const char *device, enum cupel_dtype real,

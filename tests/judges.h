@@ -17,7 +17,7 @@ enum choice { ALL, DIFFERENTIATED, DIFFERENTIATED_AGAIN };
 const struct op_case *picked(const struct pick *pick);
 
 /* The ops that have cases for a judge. One test takes all cases of an op: to start a process for each takes
- * longer than to judge most. The environment variable CUPEL_CASES names one op to try alone. */
+ * longer than to judge most. The environment variable CUPEL_CASES names the ops to try ("relu,softmax"). */
 struct criterion_test_params list_ops(enum choice choice);
 
 /* Judges the op's cases one after another. */

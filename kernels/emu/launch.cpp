@@ -1,6 +1,9 @@
 /* Launches: what CUDA would refuse is refused, the rest becomes work on a stream. */
 #include "emu_launch.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -43,15 +46,22 @@ struct kernel_work : work {
     void trace() const;
 };
 
+/* Programs that run side by side may share the file: each line is one write. */
 void kernel_work::trace() const {
     static const char *path = getenv("CUPEL_EMU_TRACE");
     if (!path || !path[0]) return;
-    FILE *file = fopen(path, "a");
-    if (!file) return;
     const dim3 &grid = launched.grid, &block = launched.block;
-    fprintf(file, "%s %u,%u,%u %u,%u,%u %zu\n", name.c_str(), grid.x, grid.y, grid.z, block.x, block.y,
-            block.z, launched.dynamic_shared);
-    fclose(file);
+    const char *label = getenv("CUPEL_EMU_LABEL");
+    char numbers[128];
+    snprintf(numbers, sizeof numbers, " %u,%u,%u %u,%u,%u %zu", grid.x, grid.y, grid.z, block.x, block.y,
+             block.z, launched.dynamic_shared);
+    std::string line = name + numbers;
+    if (label && label[0]) line = line + " " + label;
+    line += "\n";
+    int file = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+    if (file < 0) return;
+    [[maybe_unused]] ssize_t written = write(file, line.data(), line.size());
+    close(file);
 }
 
 cudaError_t check_size(const launch_config &config) {

@@ -3,7 +3,8 @@
  * Environment variables set the same things where the source is not to be touched:
  *   CUPEL_EMU_ORDER  forward (default), reversed, depth-first or random
  *   CUPEL_EMU_SEED   of the random order, a whole number
- *   CUPEL_EMU_TRACE  file to which every kernel that runs adds a line: name, grid, block, shared bytes
+ *   CUPEL_EMU_TRACE  file to which every kernel that runs adds a line: name, grid, block, shared bytes, label
+ *   CUPEL_EMU_LABEL  what the lines end with; read at every line, so that a program can change it as it goes
  */
 #ifndef EMU_H
 #define EMU_H
