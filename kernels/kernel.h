@@ -11,6 +11,15 @@ typedef int kernel_status;
 /* How numbers are stored; all are computed with in f32. */
 enum kernel_type { KERNEL_F32, KERNEL_BF16, KERNEL_F16 };
 
+/* What a kernel applies to its result on the way out; in the order of enum activation (graph/op.h). */
+enum kernel_activation {
+    KERNEL_ACTIVATION_NONE,
+    KERNEL_ACTIVATION_RELU,
+    KERNEL_ACTIVATION_LEAKY_RELU,
+    KERNEL_ACTIVATION_SIGMOID,
+    KERNEL_ACTIVATION_TANH
+};
+
 enum { KERNEL_RANK = 6 };
 
 /* A tensor's shape and its strides, in elements; behind `rank`, dimensions are 1 and strides 0. Images are

@@ -73,6 +73,23 @@ static inline unsigned blocks_for(int64_t n, int threads, int64_t most = 1 << 16
     return static_cast<unsigned>(blocks < 1 ? 1 : blocks < most ? blocks : most);
 }
 
+/* An activation as a kernel's last step; a NaN stays one. */
+__device__ __forceinline__ float activate(enum kernel_activation activation, float slope, float x) {
+    switch (activation) {
+    case KERNEL_ACTIVATION_RELU:
+        return x < 0 ? 0.f : x;
+    case KERNEL_ACTIVATION_LEAKY_RELU:
+        return x > 0 ? x : slope * x;
+    case KERNEL_ACTIVATION_SIGMOID:
+        return 1.f / (1.f + expf(-x));
+    case KERNEL_ACTIVATION_TANH:
+        return tanhf(x);
+    case KERNEL_ACTIVATION_NONE:
+        break;
+    }
+    return x;
+}
+
 /* Sum over a full warp, the same in every lane, in an order that does not depend on timing. */
 __device__ __forceinline__ float warp_sum(float x) {
     UNROLL
