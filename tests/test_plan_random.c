@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/philox.h"
 #include "judge.h"
+#include "philox.h"
 
 /* A tensor that later nodes may read. */
 struct value {

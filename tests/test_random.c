@@ -3,9 +3,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "base/philox.h"
 #include "base/shuffle.h"
 #include "judge.h"
+#include "philox.h"
 
 /* ---- the generator ---- */
 

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/philox.h"
+#include "philox.h"
 
 /* 64-bit FNV-1a (Fowler, Noll, Vo). */
 static uint64_t hash_name(const char *name) {

@@ -1,7 +1,7 @@
 /* Random orders by Fisher and Yates's shuffle (Knuth, The Art of Computer Programming 2, algorithm P). */
 #include "base/shuffle.h"
 
-#include "base/philox.h"
+#include "philox.h"
 
 /* A number from 0 to bound - 1 without bias: the high half of word * bound, where words whose low half would
  * make some results likelier are drawn again (Lemire, "Fast random integer generation in an interval", 2019).

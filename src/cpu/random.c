@@ -1,8 +1,8 @@
 /* Reference kernels: ops that draw random numbers. All draws are made in f32 arithmetic, whatever `real` is,
  * so that every backend and precision gets the same numbers. Elements are counted in logical row-major order.
  */
-#include "base/philox.h"
 #include "cpu/kernel.h"
+#include "philox.h"
 
 /* The node's draws of this step: the last input holds seed and step. */
 static struct philox draws(const struct call *call) {

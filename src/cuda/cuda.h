@@ -40,6 +40,11 @@ struct kernel_view cuda_view(const struct view *view);
 bool cuda_is_nhwc(const struct view *view);
 bool cuda_is_nchw(const struct view *view);
 
+/* The view as [N, C, P], P the pixels of a plane; of one dimension, as [1, 1, P]. Planes lie without gaps in every layout. */
+struct kernel_view cuda_planes(const struct view *view);
+/* Refuses images [N, ...] of which one has 2^31 elements: kernels count those of an image in 32 bits. */
+enum cupel_status cuda_check_image(const struct view *view, struct cupel_error *error);
+
 /* Records an error of the runtime as the call's. */
 void cuda_check(struct call *call, kernel_status status);
 /* The same for a function that returns a status: "WHAT: the runtime's words". */

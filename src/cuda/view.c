@@ -35,6 +35,23 @@ bool cuda_is_nchw(const struct view *view) {
     return lies_as(view, (const int[4]){3, 2, 1, 0});
 }
 
+struct kernel_view cuda_planes(const struct view *view) {
+    const int rank = view->shape.rank;
+    struct kernel_view planes = {.rank = 3, .dim = {1, 1, 1, 1, 1, 1}};
+    for (int d = 0; d < rank && rank > 1; d++) {
+        planes.dim[d < 2 ? d : 2] *= view->shape.dim[d];
+        planes.stride[d < 2 ? d : 2] = view->stride[d]; /* of P the last one's */
+    }
+    if (rank <= 1) planes.dim[2] = view_count(view), planes.stride[2] = 1;
+    return planes;
+}
+
+enum cupel_status cuda_check_image(const struct view *view, struct cupel_error *error) {
+    if (view_count(view) / view->shape.dim[0] <= INT32_MAX) return CUPEL_OK;
+    return cupel_fail(error, CUPEL_UNSUPPORTED, "an image of %lld elements is too large for this kernel",
+                      (long long)(view_count(view) / view->shape.dim[0]));
+}
+
 enum cupel_status cuda_fail(cudaError_t status, const char *what, struct cupel_error *error) {
     return cupel_fail(error, status == cudaErrorMemoryAllocation ? CUPEL_NOMEM : CUPEL_FAILED, "%s: %s", what,
                       cudaGetErrorString(status));

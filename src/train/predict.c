@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/philox.h"
+#include "philox.h"
 #include "train/load.h"
 #include "train/split.h"
 

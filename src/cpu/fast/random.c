@@ -1,8 +1,8 @@
 /* Ops that draw random numbers, in threads: the same draws as the reference kernels', block by block. */
 #include <string.h>
 
-#include "base/philox.h"
 #include "cpu/fast/fast.h"
+#include "philox.h"
 
 /* The node's draws of this step: the last input holds seed and step. */
 static struct philox draws(const struct call *call) {

@@ -10,12 +10,12 @@
  *   counter[2]  step, low 32 bits                          below 2^46
  *   counter[3]  stream
  *
- * Word i of a block belongs to element 4 block + i. Plain C and CUDA include this file; the floating-point
+ * Word i of a block belongs to element 4 block + i. Plain C and kernels include this file; the floating-point
  * functions use only fmaf, sqrtf, products whose result is rounded at once, and conversions, all of which
  * IEEE 754 defines, so that host and device agree bit for bit whatever the compiler is allowed to contract.
  */
-#ifndef CUPEL_BASE_PHILOX_H
-#define CUPEL_BASE_PHILOX_H
+#ifndef CUPEL_PHILOX_H
+#define CUPEL_PHILOX_H
 
 #include <math.h>
 #include <stdint.h>
