@@ -12,12 +12,11 @@ struct cuda_device {
     int index;        /* among the machine's */
     int architecture; /* 90 for sm_90 */
     int multiprocessors;
-    cudaStream_t streams[2]; /* the two lanes of a recording; the first is of all other work */
-    cudaStream_t stream;     /* the one that work goes to now */
-    cudaEvent_t *marks;      /* of a recording */
-    int n_marks;
+    cudaStream_t stream;        /* of all work */
     struct cuda_stager *stager; /* NULL until something is staged */
     struct kernel_fault *fault; /* in device memory */
+    struct tune_table *ways;    /* NULL until a call can be served in several (tune.h) */
+    struct nvidia *nvidia;      /* NULL until one of NVIDIA's libraries is used (nvidia/nvidia.h) */
 };
 
 static inline struct cuda_device *cuda_device(const struct call *call) {

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "cuda/device.h"
+#include "cuda/nvidia/nvidia.h"
+#include "cuda/tune.h"
 
 static struct cuda_device *own(struct cupel_device *device) {
     return device->own;
@@ -11,9 +13,7 @@ static struct cuda_device *own(struct cupel_device *device) {
 
 static enum cupel_status make(struct cuda_device *made, struct cupel_error *error) {
     CUDA_TRY(cudaSetDevice(made->index));
-    for (int lane = 0; lane < 2; lane++)
-        CUDA_TRY(cudaStreamCreateWithFlags(&made->streams[lane], cudaStreamNonBlocking));
-    made->stream = made->streams[0];
+    CUDA_TRY(cudaStreamCreateWithFlags(&made->stream, cudaStreamNonBlocking));
     CUDA_TRY(cudaMalloc((void **)&made->fault, sizeof *made->fault));
     CUDA_TRY(cudaMemsetAsync(made->fault, 0, sizeof *made->fault, made->stream));
     return CUPEL_OK;
@@ -21,10 +21,10 @@ static enum cupel_status make(struct cuda_device *made, struct cupel_error *erro
 
 static void unmake(struct cuda_device *made) {
     cuda_stager_free(made->stager);
+    nvidia_close(made->nvidia);
+    tune_close(made->ways);
     if (made->fault) cudaFree(made->fault);
-    cuda_marks_free(made);
-    for (int lane = 0; lane < 2; lane++)
-        if (made->streams[lane]) cudaStreamDestroy(made->streams[lane]);
+    if (made->stream) cudaStreamDestroy(made->stream);
     free(made);
 }
 
@@ -62,6 +62,21 @@ enum cupel_status cuda_open(struct cupel_device *device, struct cupel_error *err
              (double)properties.totalGlobalMem / 1073741824);
     device->own = made;
     return CUPEL_OK;
+}
+
+void cuda_describe(char *text, size_t size) {
+    int driver = 0, runtime = 0;
+    *text = 0;
+    if (strcmp(CUPEL_MODULE_NAME, "cuda") != 0) return; /* the emulator needs neither driver nor library */
+    if (cudaDriverGetVersion(&driver) != cudaSuccess || cudaRuntimeGetVersion(&runtime) != cudaSuccess)
+        (void)cudaGetLastError();
+    int length;
+    if (driver)
+        length = snprintf(text, size, "driver for CUDA %d.%d, runtime %d.%d\n", driver / 1000,
+                          driver % 1000 / 10, runtime / 1000, runtime % 1000 / 10);
+    else
+        length = snprintf(text, size, "no driver, runtime %d.%d\n", runtime / 1000, runtime % 1000 / 10);
+    if (length > 0 && (size_t)length < size) nvidia_describe(text + length, size - (size_t)length);
 }
 
 void cuda_close(struct cupel_device *device) {

@@ -40,6 +40,9 @@ struct backend {
     enum layout (*layout)(const struct cupel_graph *graph); /* that suits the graph best; NULL: LAYOUT_ROWS */
     enum cupel_status (*open)(struct cupel_device *device, struct cupel_error *error);
     void (*close)(struct cupel_device *device);
+    /* Lines about what it runs on: versions of drivers and libraries, or why they are missing; asked for with no device
+     * open. NULL: nothing to say. */
+    void (*describe)(char *text, size_t size);
     void *(*alloc)(struct cupel_device *device,
                    size_t bytes); /* aligned to 64 bytes; NULL when memory is out */
     void (*free)(struct cupel_device *device, void *data);
@@ -61,11 +64,6 @@ struct backend {
     /* NULL where there is nothing to be won: what kernels called between begin and end would do is recorded instead, for
      * replay to do it all at once any number of times. All but forget may fail. */
     enum cupel_status (*record_begin)(struct cupel_device *device, struct cupel_error *error);
-    /* What is recorded next goes to a lane, 0 or 1, in which things keep their order; `wait` >= 0: also after the mark of
-     * that number. record_mark marks the end of the lane so far. Lane 0 is where a recording begins. */
-    enum cupel_status (*record_lane)(struct cupel_device *device, int lane, int wait,
-                                     struct cupel_error *error);
-    enum cupel_status (*record_mark)(struct cupel_device *device, int mark, struct cupel_error *error);
     enum cupel_status (*record_end)(struct cupel_device *device, void **recording, struct cupel_error *error);
     enum cupel_status (*replay)(struct cupel_device *device, void *recording, struct cupel_error *error);
     void (*forget)(struct cupel_device *device, void *recording);

@@ -97,6 +97,16 @@ const char *cupel_device_name(const struct cupel_device *device) {
     return device->backend->name;
 }
 
+/* What the backend says of its drivers and libraries, whether or not it has a device. */
+static void print_details(int i, FILE *file) {
+    const struct backend *backend = known[i].backend;
+    char text[4000] = "", *next = text;
+    if (!backend && module_load(known[i].name, &backend, NULL) != CUPEL_OK) return;
+    if (backend->describe) backend->describe(text, sizeof text);
+    for (char *line = strsep(&next, "\n"); line; line = strsep(&next, "\n"))
+        if (*line) fprintf(file, "%-10s %s\n", "", line);
+}
+
 void cupel_devices_print(FILE *file) {
     for (int i = 0; i < N_KNOWN; i++) {
         struct cupel_device *device = NULL;
@@ -106,5 +116,6 @@ void cupel_devices_print(FILE *file) {
         else
             fprintf(file, "%-10s not available: %s\n", known[i].name, error.message);
         cupel_device_close(device);
+        print_details(i, file);
     }
 }

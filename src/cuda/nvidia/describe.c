@@ -1,0 +1,47 @@
+/* What is known of NVIDIA's libraries without using them. */
+#include "cuda/nvidia/library.h"
+#include "cuda/nvidia/nvidia.h"
+
+static int cudnn_major(int version) {
+    return version / 10000;
+}
+static int cudnn_minor(int version) {
+    return version / 100 % 100;
+}
+
+void nvidia_versions(char *text, size_t size) {
+    const struct cudnn *cudnn = cudnn_load(NULL);
+    const struct cublaslt *cublaslt = cublaslt_load(NULL);
+    snprintf(text, size, "-cudnn%d-cublaslt%d", cudnn ? cudnn->version : 0, cublaslt ? cublaslt->version : 0);
+}
+
+void nvidia_describe(char *text, size_t size) {
+    const char *no_cudnn, *no_cublaslt;
+    const struct cudnn *cudnn = cudnn_load(&no_cudnn);
+    const struct cublaslt *cublaslt = cublaslt_load(&no_cublaslt);
+    int length;
+    if (cudnn)
+        length = snprintf(text, size, "cuDNN %d.%d.%d\n", cudnn_major(cudnn->version),
+                          cudnn_minor(cudnn->version), cudnn->version % 100);
+    else
+        length = snprintf(text, size, "no cuDNN: %s; Cupel's kernels serve convolutions\n", no_cudnn);
+    if (length < 0 || (size_t)length >= size) return;
+    if (cublaslt)
+        snprintf(text + length, size - (size_t)length, "cuBLASLt %d.%d.%d\n", cublaslt->version / 10000,
+                 cublaslt->version / 100 % 100, cublaslt->version % 100);
+    else
+        snprintf(text + length, size - (size_t)length,
+                 "no cuBLASLt: %s; Cupel's kernels serve matrix products\n", no_cublaslt);
+}
+
+const struct tune_source *nvidia_conv(const struct call *call) {
+    (void)call;
+    return NULL;
+}
+const struct tune_source *nvidia_matmul(const struct call *call) {
+    (void)call;
+    return NULL;
+}
+void nvidia_close(struct nvidia *nvidia) {
+    (void)nvidia;
+}
