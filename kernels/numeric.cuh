@@ -90,6 +90,25 @@ __device__ __forceinline__ float activate(enum kernel_activation activation, flo
     return x;
 }
 
+/* A number from 1 on to divide by: quotient(x, d) takes a multiplication and a shift where x < 2^31, as
+ * x / d = x * ceil(2^(32 + shift) / d) / 2^(32 + shift) with 2^shift < d <= 2^(shift + 1) (Granlund and
+ * Montgomery 1994). */
+struct divisor {
+    int64_t value;
+    uint32_t multiplier;
+    int shift;
+};
+static inline divisor divisor_of(int64_t value) {
+    int shift = 0;
+    while (shift < 30 && value > int64_t{2} << shift) shift++;
+    if (value < 2 || value > INT32_MAX) return {value, 0, 0};
+    return {value, static_cast<uint32_t>(((uint64_t{1} << (32 + shift)) + value - 1) / value), shift};
+}
+__device__ __forceinline__ int64_t quotient(int64_t x, const divisor &by) {
+    if (x >> 31 != 0) return x / by.value;
+    return by.value == 1 ? x : __umulhi(static_cast<uint32_t>(x), by.multiplier) >> by.shift;
+}
+
 /* Sum over a full warp, the same in every lane, in an order that does not depend on timing. */
 __device__ __forceinline__ float warp_sum(float x) {
     UNROLL

@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "cupel/graph.h"
+
 static const struct {
     const char *text;
     size_t bytes;
@@ -25,6 +27,10 @@ int64_t cupel_shape_count(const struct cupel_shape *shape) {
     int64_t count = 1;
     for (int i = 0; i < shape->rank; i++) count *= shape->dim[i];
     return count;
+}
+
+int64_t cupel_part_span(const struct cupel_shape *shape) {
+    return (cupel_shape_count(shape) + 15) / 16 * 16;
 }
 
 bool cupel_shape_equal(const struct cupel_shape *a, const struct cupel_shape *b) {

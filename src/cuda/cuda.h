@@ -12,7 +12,10 @@ struct cuda_device {
     int index;        /* among the machine's */
     int architecture; /* 90 for sm_90 */
     int multiprocessors;
-    cudaStream_t stream;        /* of all work */
+    cudaStream_t streams[2]; /* the two lanes of a recording; the first is of all other work */
+    cudaStream_t stream;     /* the one that work goes to now */
+    cudaEvent_t *marks;      /* of a recording */
+    int n_marks;
     struct cuda_stager *stager; /* NULL until something is staged */
     struct kernel_fault *fault; /* in device memory */
     struct tune_table *ways;    /* NULL until a call can be served in several (tune.h) */

@@ -13,7 +13,9 @@ static struct cuda_device *own(struct cupel_device *device) {
 
 static enum cupel_status make(struct cuda_device *made, struct cupel_error *error) {
     CUDA_TRY(cudaSetDevice(made->index));
-    CUDA_TRY(cudaStreamCreateWithFlags(&made->stream, cudaStreamNonBlocking));
+    for (int lane = 0; lane < 2; lane++)
+        CUDA_TRY(cudaStreamCreateWithFlags(&made->streams[lane], cudaStreamNonBlocking));
+    made->stream = made->streams[0];
     CUDA_TRY(cudaMalloc((void **)&made->fault, sizeof *made->fault));
     CUDA_TRY(cudaMemsetAsync(made->fault, 0, sizeof *made->fault, made->stream));
     return CUPEL_OK;
@@ -24,7 +26,9 @@ static void unmake(struct cuda_device *made) {
     nvidia_close(made->nvidia);
     tune_close(made->ways);
     if (made->fault) cudaFree(made->fault);
-    if (made->stream) cudaStreamDestroy(made->stream);
+    cuda_marks_free(made);
+    for (int lane = 0; lane < 2; lane++)
+        if (made->streams[lane]) cudaStreamDestroy(made->streams[lane]);
     free(made);
 }
 

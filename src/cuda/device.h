@@ -26,8 +26,12 @@ void cuda_stager_free(struct cuda_stager *stager);
 
 /* Recording a run as a CUDA graph (record.c). */
 enum cupel_status cuda_record_begin(struct cupel_device *device, struct cupel_error *error);
+enum cupel_status cuda_record_lane(struct cupel_device *device, int lane, int wait,
+                                   struct cupel_error *error);
+enum cupel_status cuda_record_mark(struct cupel_device *device, int mark, struct cupel_error *error);
 enum cupel_status cuda_record_end(struct cupel_device *device, void **recording, struct cupel_error *error);
 enum cupel_status cuda_replay(struct cupel_device *device, void *recording, struct cupel_error *error);
+void cuda_marks_free(struct cuda_device *own);
 void cuda_forget(struct cupel_device *device, void *recording);
 
 #endif

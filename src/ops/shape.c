@@ -45,10 +45,6 @@ void grad_reshape(const struct node *node, struct cupel_tensor *const *dy, const
 
 /* ---- parts of a range, and their inverse ---- */
 
-int64_t cupel_part_span(const struct cupel_shape *shape) {
-    return (cupel_shape_count(shape) + 15) / 16 * 16;
-}
-
 bool infer_part(struct node *node) {
     const struct cupel_tensor *range = node->in[0];
     int64_t offset = node->attr.state.offset, end;

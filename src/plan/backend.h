@@ -64,6 +64,11 @@ struct backend {
     /* NULL where there is nothing to be won: what kernels called between begin and end would do is recorded instead, for
      * replay to do it all at once any number of times. All but forget may fail. */
     enum cupel_status (*record_begin)(struct cupel_device *device, struct cupel_error *error);
+    /* What is recorded next goes to a lane, 0 or 1, in which things keep their order; `wait` >= 0: also after the mark of
+     * that number. record_mark marks the end of the lane so far. Lane 0 is where a recording begins. */
+    enum cupel_status (*record_lane)(struct cupel_device *device, int lane, int wait,
+                                     struct cupel_error *error);
+    enum cupel_status (*record_mark)(struct cupel_device *device, int mark, struct cupel_error *error);
     enum cupel_status (*record_end)(struct cupel_device *device, void **recording, struct cupel_error *error);
     enum cupel_status (*replay)(struct cupel_device *device, void *recording, struct cupel_error *error);
     void (*forget)(struct cupel_device *device, void *recording);

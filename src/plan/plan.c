@@ -32,6 +32,7 @@ void cupel_plan_free(struct cupel_plan *plan) {
     free(plan->views);
     free(plan->homes);
     free(plan->workspace_place);
+    free(plan->lanes);
     free(plan);
 }
 

@@ -19,6 +19,13 @@ struct home {
     char *data;
 };
 
+/* Where a call goes when a run is recorded. */
+struct lane {
+    int lane; /* 0 or 1 */
+    int wait; /* the call of the other lane that must be done before it; -1: none but those waited for earlier */
+    bool marked; /* some call of the other lane waits for it */
+};
+
 struct cupel_plan {
     struct cupel_device *device;
     struct cupel_store *store;
@@ -33,8 +40,9 @@ struct cupel_plan {
     size_t *workspace_place; /* by call */
     char *arena, *constants;
     size_t arena_bytes, tensor_bytes, constant_bytes;
-    bool ran;        /* once at least */
-    void *recording; /* of a run, where the backend can replay one */
+    bool ran;           /* once at least */
+    void *recording;    /* of a run, where the backend can replay one */
+    struct lane *lanes; /* by call, for recording */
 };
 
 /* Where the tensor's memory begins: follows homes[].root. */
@@ -51,6 +59,9 @@ enum cupel_status plan_precision(struct cupel_plan *plan, struct cupel_error *er
 enum cupel_status plan_schedule(struct cupel_graph *graph, struct cupel_error *error);
 /* Settles homes[], workspace_place[] and arena_bytes (memory.c). */
 enum cupel_status plan_memory(struct cupel_plan *plan, struct cupel_error *error);
+
+/* Settles lanes[]; calls are bound to memory (lanes.c). */
+enum cupel_status plan_lanes(struct cupel_plan *plan, struct cupel_error *error);
 
 /* Guard bands, poison (debug.c). */
 enum { GUARD_BYTES = 64 };

@@ -20,11 +20,23 @@ static enum cupel_status run_calls(struct cupel_plan *plan, struct cupel_error *
     return CUPEL_OK;
 }
 
+static enum cupel_status record_calls(struct cupel_plan *plan, struct cupel_error *error) {
+    const struct backend *backend = plan->device->backend;
+    for (int c = 0; c < plan->n_calls; c++) {
+        const struct lane *lane = &plan->lanes[c];
+        CUPEL_TRY(backend->record_lane(plan->device, lane->lane, lane->wait, error));
+        CUPEL_TRY(run_call(plan, c, error));
+        if (lane->marked) CUPEL_TRY(backend->record_mark(plan->device, c, error));
+    }
+    return CUPEL_OK;
+}
+
 /* Records a run and does it. The first run of a plan is not recorded: libraries load what they need then. */
 static enum cupel_status record(struct cupel_plan *plan, struct cupel_error *error) {
     const struct backend *backend = plan->device->backend;
+    CUPEL_TRY(plan_lanes(plan, error));
     CUPEL_TRY(backend->record_begin(plan->device, error));
-    const enum cupel_status status = run_calls(plan, error);
+    const enum cupel_status status = record_calls(plan, error);
     const enum cupel_status ended = backend->record_end(plan->device, &plan->recording, error);
     if (status != CUPEL_OK || ended != CUPEL_OK) return status != CUPEL_OK ? status : ended;
     return backend->replay(plan->device, plan->recording, error);

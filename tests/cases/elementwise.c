@@ -32,6 +32,7 @@ CASES(mul) = {
     {"broadcast", build_mul, {{{3, {3, 4, 5}}}, {{1, {5}}}}},
     {"images", build_mul, {{{4, {2, 5, 3, 9}}}, {{4, {1, 5, 1, 1}}}}},
     {"itself", build_mul_itself, {{{2, {3, 7}}}}},
+    {"block-and-one", build_mul, {{{1, {1025}}}, {{1, {1025}}}}},
     {0},
 };
 
@@ -59,6 +60,9 @@ BUILD(scale, cupel_scale(in[0], one->number[0], one->number[1]))
 CASES(scale) = {
     UNARY_CASES("affine", build_scale, CASE_NORMAL, -2.5, 1),
     UNARY_CASES("factor", build_scale, CASE_NORMAL, 0.3, 0),
+    {"block", build_scale, {{{1, {1024}}}}, .number = {0.3, 2}},
+    {"block-of-halves-and-one", build_scale, {{{1, {2049}}}}, .number = {0.3, 2}},
+    {"blocks", build_scale, {{{2, {65, 63}}}}, .number = {0.3, 2}},
     {0},
 };
 
@@ -117,6 +121,11 @@ CASES(bias_add) = {
     {"sequences", build_bias_add, {{{3, {3, 7, 5}}}, {{1, {7}}}}},
     {"images", build_bias_add, {{{4, {2, 5, 3, 9}}}, {{1, {5}}}}},
     {"pixels", build_bias_add, {{{4, {3, 17, 1, 1}}}, {{1, {17}}}}},
+    {"many-channels", build_bias_add, {{{4, {2, 24, 7, 5}}}, {{1, {24}}}}},
+    {"blocks", build_bias_add, {{{4, {5, 40, 3, 7}}}, {{1, {40}}}}},
+    {"few-columns", build_bias_add, {{{2, {700, 3}}}, {{1, {3}}}}},
+    {"one-channel", build_bias_add, {{{4, {3, 1, 5, 5}}}, {{1, {1}}}}},
+    {"long", build_bias_add, {{{3, {2, 3, 333}}}, {{1, {3}}}}},
     {"twice", build_bias_add_twice, {{{4, {2, 5, 3, 9}}}, {{1, {5}}}, {{1, {5}}}}},
     {0},
 };

@@ -101,10 +101,18 @@ static void build_pack_computed(const struct op_case *one, struct cupel_tensor *
     struct cupel_tensor *made[] = {cupel_scale(in[0], 2, 0), in[1], cupel_mul(in[0], in[0])};
     out[0] = cupel_pack(made, 3);
 }
+/* More parts with a gap than one launch fills. */
+static void build_pack_often(const struct op_case *one, struct cupel_tensor **in, struct cupel_tensor **out) {
+    (void)one;
+    struct cupel_tensor *parts[37];
+    for (int i = 0; i < 37; i++) parts[i] = in[i % 2];
+    out[0] = cupel_pack(parts, 37);
+}
 CASES(pack) = {
     {"one", build_pack, {{{1, {1}}}}},
     {"three", build_pack, {{{2, {3, 7}}}, {{1, {16}}}, {{1, {5}}}}},
     {"images", build_pack, {{{4, {2, 3, 3, 1}}}, {{1, {2}}}}},
+    {"often", build_pack_often, {{{1, {3}}}, {{1, {17}}}}},
     {"in-place", build_pack_computed, {{{2, {3, 7}}}, {{1, {5}}}}},
     {0},
 };
@@ -125,6 +133,14 @@ CASES(slice) = {
     {"end", build_slice, {{{3, {3, 5, 7}}}}, {1, 4, 3, 2, 1, 4}},
     {"channels", build_slice, {{{4, {2, 9, 3, 5}}}}, {0, 3, 0, 0, 2, 5, 3, 5}},
     {"crop", build_slice, {{{4, {2, 3, 7, 9}}}}, {0, 0, 1, 2, 2, 3, 5, 4}},
+    {"units-of-8-bytes", build_slice, {{{2, {5, 34}}}}, {1, 2, 3, 6}},
+    {"units-of-16-bytes", build_slice, {{{2, {5, 64}}}}, {1, 16, 3, 32}},
+    {"many", build_slice, {{{2, {37, 264}}}}, {1, 8, 35, 248}},
+    {"many-ragged", build_slice, {{{3, {7, 13, 47}}}}, {1, 2, 3, 5, 11, 31}},
+    {"many-channels", build_slice, {{{4, {3, 12, 9, 19}}}}, {0, 2, 1, 0, 3, 8, 7, 19}},
+    {"bytes", build_slice, {{{3, {3, 17, 33}}, CASE_U8}}, {1, 2, 3, 2, 13, 27}, .no_grad = true},
+    {"bytes-in-pairs", build_slice, {{{2, {7, 34}}, CASE_U8}}, {1, 2, 5, 30}, .no_grad = true},
+    {"i64", build_slice, {{{2, {7, 33}}, CASE_I64, 99}}, {1, 2, 5, 30}, .no_grad = true},
     {"labels", build_slice_labels, {{{1, {9}}, CASE_LABELS, 10}}, {3}, .no_grad = true},
     {0},
 };
@@ -138,6 +154,7 @@ CASES(pad) = {
     {"one", build_pad, {{{1, {1}}}}, {0, 1}},
     {"around", build_pad, {{{2, {3, 17}}}}, {2, 5, 7, 33}},
     {"front", build_pad, {{{1, {5}}}}, {4, 9}},
+    {"many", build_pad, {{{3, {5, 24, 40}}}}, {1, 2, 8, 7, 29, 56}},
     {"images", build_pad, {{{4, {2, 3, 5, 4}}}}, {0, 1, 1, 2, 2, 5, 7, 9}},
     {0},
 };
@@ -154,6 +171,8 @@ CASES(concat) = {
     {"flat", build_concat, {{{1, {5}}}, {{1, {1}}}, {{1, {17}}}}, {0}},
     {"columns", build_concat, {{{2, {3, 7}}}, {{2, {3, 2}}}}, {-1}},
     {"middle", build_concat, {{{3, {3, 1, 7}}}, {{3, {3, 4, 7}}}, {{3, {3, 2, 7}}}}, {1}},
+    {"last-of-one", build_concat, {{{2, {9, 1}}}, {{2, {9, 1}}}, {{2, {9, 30}}}}, {1}},
+    {"many", build_concat, {{{3, {7, 9, 8}}}, {{3, {7, 40, 8}}}, {{3, {7, 80, 8}}}}, {1}},
     {"channels", build_concat_copies, {{{4, {2, 5, 3, 7}}}, {{4, {2, 3, 3, 7}}}}, {1}},
     {"batch", build_concat_copies, {{{4, {2, 5, 3, 7}}}, {{4, {1, 5, 3, 7}}}}, {0}},
     {"labels",
@@ -175,6 +194,14 @@ CASES(transpose) = {
     {"matrix", build_transpose, {{{2, {17, 33}}}}, {1, 0}},
     {"rotate", build_transpose, {{{3, {3, 5, 7}}}}, {1, 2, 0}},
     {"negative", build_transpose, {{{3, {3, 5, 7}}}}, {0, -1, -2}},
+    {"tile", build_transpose, {{{2, {32, 32}}}}, {1, 0}},
+    {"over-a-tile", build_transpose, {{{2, {65, 31}}}}, {1, 0}},
+    {"least-tile", build_transpose, {{{2, {8, 8}}}}, {1, 0}},
+    {"narrow", build_transpose, {{{2, {7, 50}}}}, {1, 0}},
+    {"matrices", build_transpose, {{{5, {2, 3, 9, 2, 10}}}}, {1, 0, 4, 3, 2}},
+    {"bytes", build_transpose, {{{3, {2, 35, 17}}, CASE_U8}}, {0, 2, 1}, .no_grad = true},
+    {"bytes-narrow", build_transpose, {{{3, {2, 5, 71}}, CASE_U8}}, {0, 2, 1}, .no_grad = true},
+    {"i64", build_transpose, {{{2, {40, 33}}, CASE_I64, 99}}, {1, 0}, .no_grad = true},
     {"same", build_transpose, {{{2, {3, 5}}}}, {0, 1}},
     {"channels-last", build_transpose, {{{4, {2, 5, 3, 9}}}}, {0, 2, 3, 1}},
     {"rank-6", build_transpose, {{{6, {2, 1, 3, 2, 1, 5}}}}, {5, 3, 1, 0, 2, 4}},
@@ -197,6 +224,9 @@ CASES(broadcast) = {
     {"new-and-old", build_broadcast, {{{2, {1, 7}}}}, {3, 5, 7}},
     {"pooled-images", build_broadcast, {{{4, {2, 5, 1, 1}}}}, {2, 5, 3, 9}},
     {"images", build_broadcast, {{{4, {1, 5, 3, 1}}}}, {2, 5, 3, 9}},
+    {"planes", build_broadcast, {{{4, {2, 5, 1, 1}}}}, {2, 5, 4, 6}},
     {"many", build_broadcast, {{{4, {32, 5, 1, 1}}}}, {32, 5, 25, 18}},
+    {"many-planes", build_broadcast, {{{4, {9, 7, 1, 1}}}}, {9, 7, 16, 24}},
+    {"many-channels", build_broadcast, {{{4, {9, 24, 1, 1}}}}, {9, 24, 7, 5}},
     {0},
 };

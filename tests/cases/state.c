@@ -23,6 +23,15 @@ CASES(assign_add) = {
     {"images", build_assign_add, {{{4, {2, 5, 3, 9}}}, {{4, {2, 5, 3, 9}}}}, .no_grad = true},
     {"i32", build_assign_add, {{{1, {9}}, CASE_LABELS, 50}, {{1, {9}}, CASE_LABELS, 50}}, .no_grad = true},
     {"i64", build_assign_add, {{{1, {9}}, CASE_I64, 50}, {{1, {9}}, CASE_I64, 50}}, .no_grad = true},
+    {"i32-block-and-one",
+     build_assign_add,
+     {{{1, {257}}, CASE_LABELS, 50}, {{1, {257}}, CASE_LABELS, 50}},
+     .no_grad = true},
+    {"i64-blocks",
+     build_assign_add,
+     {{{2, {31, 33}}, CASE_I64, 50}, {{2, {31, 33}}, CASE_I64, 50}},
+     .no_grad = true},
+    {"blocks", build_assign_add, {{{1, {2051}}}, {{1, {2051}}}}, .no_grad = true},
     {0},
 };
 
@@ -31,6 +40,7 @@ static void build_advance(const struct op_case *one, struct cupel_tensor **in, s
 }
 CASES(advance) = {
     {"counter", build_advance, {{{1, {1}}, CASE_I64, 100}}, {7}, .no_grad = true},
+    {"one-of-many", build_advance, {{{1, {33}}, CASE_I64, 100}}, {3}, .no_grad = true},
     {"last-element", build_advance, {{{1, {3}}, CASE_I64, 100}}, {-2}, .no_grad = true},
     {0},
 };
@@ -41,6 +51,7 @@ static void build_ema(const struct op_case *one, struct cupel_tensor **in, struc
 CASES(ema) = {
     {"one", build_ema, {{{1, {1}}}, {{1, {1}}}}, .number = {0.9}, .no_grad = true},
     {"ragged", build_ema, {{{2, {31, 33}}}, {{2, {31, 33}}}}, .number = {0.99}, .no_grad = true},
+    {"blocks", build_ema, {{{1, {1025}}}, {{1, {1025}}}}, .number = {0.75}, .no_grad = true},
     {"keeps", build_ema, {{{1, {5}}}, {{1, {5}}}}, .number = {1}, .no_grad = true},
     {"takes", build_ema, {{{1, {5}}}, {{1, {5}}}}, .number = {0}, .no_grad = true},
     {0},
