@@ -110,7 +110,7 @@ __device__ __forceinline__ int64_t quotient(int64_t x, const divisor &by) {
 }
 
 /* Sum over a full warp, the same in every lane, in an order that does not depend on timing. */
-__device__ __forceinline__ float warp_sum(float x) {
+template <class T> __device__ __forceinline__ T warp_sum(T x) {
     UNROLL
     for (int lane = 16; lane > 0; lane /= 2) x += __shfl_xor_sync(0xffffffffu, x, lane);
     return x;
