@@ -13,6 +13,12 @@
             37, 11 \
         }          \
     }
+#define BLOCKS   \
+    {            \
+        1, {     \
+            1033 \
+        }        \
+    }
 
 /* Judges every state that the node behind `result` changed. */
 static void judge_updates(struct cupel_tensor *result, struct cupel_tensor **out) {
@@ -26,6 +32,7 @@ static void build_sgd(const struct op_case *one, struct cupel_tensor **in, struc
 CASES(sgd) = {
     {"one", build_sgd, {{ONE}, {ONE}, {ONE, CASE_UNIT}}, .no_grad = true},
     {"decay", build_sgd, {{RAGGED}, {RAGGED}, {ONE, CASE_UNIT}}, .number = {0.3}, .no_grad = true},
+    {"blocks", build_sgd, {{BLOCKS}, {BLOCKS}, {ONE, CASE_UNIT}}, .no_grad = true},
     {0},
 };
 
@@ -47,6 +54,11 @@ CASES(sgd_momentum) = {
      .arg = {1},
      .number = {0.7, 0.1},
      .no_grad = true},
+    {"blocks",
+     build_sgd_momentum,
+     {{BLOCKS}, {BLOCKS}, {BLOCKS}, {ONE, CASE_UNIT}},
+     .number = {0.5},
+     .no_grad = true},
     {0},
 };
 
@@ -65,6 +77,8 @@ CASES(adam) = {
     {"one", build_adam, ADAM_IN(ONE), .number = {0.9, 0.999, 1e-8}, .no_grad = true},
     {"gan", build_adam, ADAM_IN(RAGGED), .number = {0.5, 0.99, 1e-8}, .no_grad = true},
     {"decay", build_adam, ADAM_IN(RAGGED), .number = {0.9, 0.99, 1e-3, 0.2}, .no_grad = true},
+    {"blocks", build_adam, ADAM_IN(BLOCKS), .number = {0.9, 0.999, 1e-8}, .no_grad = true},
+    {"no-memory", build_adam, ADAM_IN(RAGGED), .number = {0, 0, 1e-8}, .no_grad = true},
     {"decoupled", build_adam, ADAM_IN(RAGGED), .arg = {1}, .number = {0.9, 0.99, 1e-3, 0.2}, .no_grad = true},
     {0},
 };
@@ -84,6 +98,11 @@ CASES(rmsprop) = {
      {{RAGGED}, {RAGGED, CASE_POSITIVE}, {RAGGED}, {ONE, CASE_UNIT}},
      .number = {0.9, 1e-3, 0.2},
      .no_grad = true},
+    {"blocks",
+     build_rmsprop,
+     {{BLOCKS}, {BLOCKS, CASE_POSITIVE}, {BLOCKS}, {ONE, CASE_UNIT}},
+     .number = {0.9, 1e-8},
+     .no_grad = true},
     {0},
 };
 
@@ -102,15 +121,29 @@ CASES(adagrad) = {
      {{RAGGED}, {RAGGED, CASE_POSITIVE}, {RAGGED}, {ONE, CASE_UNIT}},
      .number = {1e-3, 0.2},
      .no_grad = true},
+    {"blocks",
+     build_adagrad,
+     {{BLOCKS}, {BLOCKS, CASE_POSITIVE}, {BLOCKS}, {ONE, CASE_UNIT}},
+     .number = {1e-8},
+     .no_grad = true},
     {0},
 };
 
 static void build_clip_norm(const struct op_case *one, struct cupel_tensor **in, struct cupel_tensor **out) {
     out[0] = cupel_clip_norm(in[0], one->number[0]);
 }
+/* A tensor that nobody else reads, which may be overwritten. */
+static void build_clip_norm_made(const struct op_case *one, struct cupel_tensor **in,
+                                 struct cupel_tensor **out) {
+    out[0] = cupel_clip_norm(cupel_scale(in[0], 3, 0), one->number[0]);
+}
 CASES(clip_norm) = {
     {"one", build_clip_norm, {{ONE}}, .number = {0.04}, .no_grad = true},
     {"clipped", build_clip_norm, {{RAGGED}}, .number = {2}, .no_grad = true},
+    {"blocks", build_clip_norm, {{BLOCKS}}, .number = {2}, .no_grad = true},
+    {"many", build_clip_norm, {{{1, {30003}}}}, .number = {2}, .no_grad = true},
+    {"made-clipped", build_clip_norm_made, {{RAGGED}}, .number = {2}, .no_grad = true},
+    {"made-within", build_clip_norm_made, {{RAGGED}}, .number = {1e6}, .no_grad = true},
     {"within", build_clip_norm, {{RAGGED}}, .number = {1e6}, .no_grad = true},
     {0},
 };
