@@ -1,0 +1,38 @@
+/* Engines of the convolutions: ways to compute one, of which the first that fits is used, or the fastest where somebody
+ * measures them. */
+#ifndef CUPEL_CUDA_CONV_H
+#define CUPEL_CUDA_CONV_H
+
+#include "conv_kernels.h"
+
+#include "cuda/cuda.h"
+
+struct conv_engine {
+    const char *name; /* for the plan's printout */
+    bool (*fits)(const struct call *call);
+    size_t (*workspace)(const struct call *call); /* bytes; NULL for none */
+    void (*run)(struct call *call);
+};
+
+/* Of an op's call, conv2d, conv2d_image or conv2d_weight: NULL-terminated, the one that should be fastest first. The last
+ * fits every call. */
+const struct conv_engine *const *conv_engines(const struct call *call);
+
+/* Makes the call use the engine. */
+void conv_use(struct call *call, const struct conv_engine *engine);
+
+/* The call in the kernels' words. */
+struct kernel_conv conv_of(const struct call *call);
+
+/* The views of the image side, the place side and the weight, whichever of them is the result. */
+struct conv_views {
+    const struct view *x, *y, *weight;
+};
+struct conv_views conv_views(const struct call *call);
+
+/* For engines: the bias or NULL. */
+static inline const float *conv_bias(const struct call *call) {
+    return call->n_in > 2 ? call->in[2].data : NULL;
+}
+
+#endif
