@@ -63,11 +63,11 @@ template <bool image> struct conv_sides {
 };
 
 /* Quotient and remainder; almost always both fit 32 bits, where division is quick. */
-struct quotient {
+struct division {
     int64_t quotient;
     int remainder;
 };
-__device__ __forceinline__ quotient divide(int64_t a, int by) {
+__device__ __forceinline__ division divide(int64_t a, int by) {
     if (a >> 32 == 0) {
         const unsigned q = static_cast<unsigned>(a) / static_cast<unsigned>(by);
         return {q, static_cast<int>(static_cast<unsigned>(a) - q * static_cast<unsigned>(by))};

@@ -15,22 +15,21 @@ struct alignas(16) tap {
     int h, w;
 };
 
-/* k of the sum, for a source channel's stride in the weight. */
+/* Fills in the tap of k. */
 template <bool image>
-__device__ tap tap_of(const kernel_conv &conv, const conv_taps &vertical, const conv_taps &horizontal,
-                      int64_t k) {
+__device__ void set_tap(tap &tap, const kernel_conv &conv, const conv_taps &vertical,
+                        const conv_taps &horizontal, int64_t k) {
     const conv_sides<image> sides{conv};
-    const quotient by_channel = divide(k, sides.sources()),
+    const division by_channel = divide(k, sides.sources()),
                    by_column = divide(by_channel.quotient, horizontal.count);
     const int row = static_cast<int>(by_column.quotient), column = by_column.remainder;
-    const int h = vertical.from + row * vertical.by, w = horizontal.from + column * horizontal.by;
     const int64_t *stride = sides.source_stride();
-    const int64_t window = int64_t{conv.axis[0].window} * conv.axis[1].window;
-    return {by_channel.remainder * stride[1] + h * stride[2] + w * stride[3],
-            by_channel.remainder * (image ? conv.channels * window : window) +
-                (vertical.first + row * vertical.step) * int64_t{conv.axis[1].window} + horizontal.first +
-                column * horizontal.step,
-            h, w};
+    const int64_t width = conv.axis[1].window, window = conv.axis[0].window * width;
+    tap.h = vertical.from + row * vertical.by;
+    tap.w = horizontal.from + column * horizontal.by;
+    tap.source = by_channel.remainder * stride[1] + tap.h * stride[2] + tap.w * stride[3];
+    tap.weight = by_channel.remainder * (image ? conv.channels * window : window) +
+                 (vertical.first + row * vertical.step) * width + horizontal.first + column * horizontal.step;
 }
 
 /* A slot's first channel, of its group's; `channel` is past the last where there is no such slot. */
@@ -39,7 +38,7 @@ struct slot {
 };
 template <bool image, int R> __device__ slot slot_of(const kernel_conv &conv, int64_t index) {
     const int results = conv_sides<image>{conv}.results(), each = (results + R - 1) / R;
-    const quotient place = divide(index, each);
+    const division place = divide(index, each);
     if (place.quotient >= conv.groups) return {0, results};
     return {static_cast<int>(place.quotient), place.remainder * R};
 }
@@ -53,7 +52,7 @@ template <bool image>
 __device__ position position_of(const kernel_conv &conv, int scale_h, int scale_w, int phase_h, int phase_w,
                                 int64_t index) {
     const conv_sides<image> sides{conv};
-    const quotient row = divide(index, sides.rows(1)), plane = divide(row.quotient, sides.rows(0));
+    const division row = divide(index, sides.rows(1)), plane = divide(row.quotient, sides.rows(0));
     const int64_t n = plane.quotient, *from = sides.source_stride(), *to = sides.result_stride();
     const int h = plane.remainder, w = row.remainder;
     const int result_h = image ? h * conv.axis[0].stride + phase_h : h,
@@ -72,7 +71,7 @@ __global__ void __launch_bounds__(threads)
     SHARED(float, weights, [chunk * most_across * R]);
     const conv_sides<image> sides{conv};
     const int thread = static_cast<int>(threadIdx.x), down = threads / across, columns = across * R;
-    const quotient block = divide(blockIdx.x, slot_tiles);
+    const division block = divide(blockIdx.x, slot_tiles);
     const int64_t phase = block.quotient / tiles, tile = block.quotient - phase * tiles;
     const int64_t first_slot = int64_t{block.remainder} * across;
     const int phase_h = static_cast<int>(phase) / sides.phases(1),
@@ -104,7 +103,7 @@ __global__ void __launch_bounds__(threads)
     for (int64_t first = 0; first < sum_length; first += chunk) {
         const int count = static_cast<int>(sum_length - first < chunk ? sum_length - first : chunk);
         __syncthreads();
-        if (thread < count) taps[thread] = tap_of<image>(conv, vertical, horizontal, first + thread);
+        if (thread < count) set_tap<image>(taps[thread], conv, vertical, horizontal, first + thread);
         __syncthreads();
         for (int k = thread / columns; k < count; k += threads / columns)
             weights[k * columns + column] =
@@ -153,10 +152,15 @@ static void launch(const kernel_conv *conv, const void *source, const void *weig
     while (across < most_across && across < slots) across *= 2;
     const int64_t slot_tiles = (slots + across - 1) / across, tile = threads / across * positions,
                   tiles = (conv->batch * rows * columns + tile - 1) / tile;
-    const auto kernel = each == 4 ? conv_direct<image, 4, T, Y> : conv_direct<image, 1, T, Y>;
-    LAUNCH(kernel, static_cast<unsigned>(phases * tiles * slot_tiles), threads, 0, stream, *conv,
-           static_cast<const T *>(source), static_cast<const T *>(weight), bias, static_cast<Y *>(result),
-           across, tiles, static_cast<int>(slot_tiles), stride[1] == 1);
+    const unsigned blocks = static_cast<unsigned>(phases * tiles * slot_tiles);
+    const auto *from = static_cast<const T *>(source), *factors = static_cast<const T *>(weight);
+    auto *to = static_cast<Y *>(result);
+    if (each == 4)
+        LAUNCH((conv_direct<image, 4, T, Y>), blocks, threads, 0, stream, *conv, from, factors, bias, to,
+               across, tiles, static_cast<int>(slot_tiles), stride[1] == 1);
+    else
+        LAUNCH((conv_direct<image, 1, T, Y>), blocks, threads, 0, stream, *conv, from, factors, bias, to,
+               across, tiles, static_cast<int>(slot_tiles), stride[1] == 1);
 }
 
 extern "C" kernel_status kernel_conv_direct_places(const struct kernel_conv *conv, const void *x,

@@ -15,15 +15,14 @@ struct alignas(16) corner {
     int h, w;
 };
 
-__device__ corner corner_of(const kernel_conv &conv, int64_t place) {
-    const quotient row = divide(place, conv.axis[1].places),
+static __device__ void set_corner(corner &corner, const kernel_conv &conv, int64_t place) {
+    const division row = divide(place, conv.axis[1].places),
                    plane = divide(row.quotient, conv.axis[0].places);
-    const int h = plane.remainder * conv.axis[0].stride - conv.axis[0].pad,
-              w = row.remainder * conv.axis[1].stride - conv.axis[1].pad;
-    return {plane.quotient * conv.x_stride[0] + h * conv.x_stride[2] + w * conv.x_stride[3],
-            plane.quotient * conv.y_stride[0] + plane.remainder * conv.y_stride[2] +
-                row.remainder * conv.y_stride[3],
-            h, w};
+    const int64_t n = plane.quotient;
+    corner.h = plane.remainder * conv.axis[0].stride - conv.axis[0].pad;
+    corner.w = row.remainder * conv.axis[1].stride - conv.axis[1].pad;
+    corner.x = n * conv.x_stride[0] + corner.h * conv.x_stride[2] + corner.w * conv.x_stride[3];
+    corner.y = n * conv.y_stride[0] + plane.remainder * conv.y_stride[2] + row.remainder * conv.y_stride[3];
 }
 
 /* A slot's group and first output of that group; the output is past the last where there is no such slot. */
@@ -31,7 +30,7 @@ struct slot {
     int group, output;
 };
 template <int R> __device__ slot slot_of(const kernel_conv &conv, int64_t index) {
-    const quotient place = divide(index, (conv.outputs + R - 1) / R);
+    const division place = divide(index, (conv.outputs + R - 1) / R);
     if (place.quotient >= conv.groups) return {0, conv.outputs};
     return {static_cast<int>(place.quotient), place.remainder * R};
 }
@@ -43,7 +42,7 @@ __global__ void __launch_bounds__(threads)
     SHARED(corner, corners, [chunk]);
     SHARED(float, numbers, [chunk * most_across * R]);
     const int thread = static_cast<int>(threadIdx.x), down = threads / across, columns = across * R;
-    const quotient block = divide(blockIdx.x, element_tiles), slice = divide(block.quotient, slot_tiles);
+    const division block = divide(blockIdx.x, element_tiles), slice = divide(block.quotient, slot_tiles);
     const int64_t first_slot = int64_t{slice.remainder} * across, split = slice.quotient;
     const int64_t places = int64_t{conv.batch} * conv.axis[0].places * conv.axis[1].places;
     const int64_t begin = split * places_each,
@@ -53,7 +52,7 @@ __global__ void __launch_bounds__(threads)
     const slot mine = slot_of<R>(conv, first_slot + my_slot);
     const int window = conv.axis[0].window * conv.axis[1].window;
     const int64_t element = int64_t{block.remainder} * down + (slots_first ? thread / across : thread % down);
-    const quotient tap = divide(element, conv.channels);
+    const division tap = divide(element, conv.channels);
     const bool exists = tap.quotient < window && mine.output < conv.outputs;
     const int l = static_cast<int>(tap.quotient % conv.axis[1].window),
               k = static_cast<int>(tap.quotient / conv.axis[1].window);
@@ -71,7 +70,7 @@ __global__ void __launch_bounds__(threads)
     for (int64_t first = begin; first < end; first += chunk) {
         const int count = static_cast<int>(end - first < chunk ? end - first : chunk);
         __syncthreads();
-        if (thread < count) corners[thread] = corner_of(conv, first + thread);
+        if (thread < count) set_corner(corners[thread], conv, first + thread);
         __syncthreads();
         for (int p = thread / columns; p < count; p += threads / columns)
             numbers[p * columns + column] =
@@ -136,10 +135,17 @@ static void launch(const kernel_conv *conv, const void *x, const void *y, float 
     while (across < most_across && across < slots && (across < 8 || elements < threads / across)) across *= 2;
     const int64_t slot_tiles = (slots + across - 1) / across,
                   element_tiles = (elements + threads / across - 1) / (threads / across);
-    const auto kernel = each == 4 ? conv_direct_weight<4, T> : conv_direct_weight<1, T>;
-    LAUNCH(kernel, static_cast<unsigned>(slot_tiles * element_tiles * splits), threads, 0, stream, *conv,
-           static_cast<const T *>(x), static_cast<const T *>(y), parts, across, static_cast<int>(slot_tiles),
-           static_cast<int>(element_tiles), (places + splits - 1) / splits, conv->channels == 1);
+    const unsigned blocks = static_cast<unsigned>(slot_tiles * element_tiles * splits);
+    const int64_t places_each = (places + splits - 1) / splits;
+    const auto *image = static_cast<const T *>(x), *place = static_cast<const T *>(y);
+    if (each == 4)
+        LAUNCH((conv_direct_weight<4, T>), blocks, threads, 0, stream, *conv, image, place, parts, across,
+               static_cast<int>(slot_tiles), static_cast<int>(element_tiles), places_each,
+               conv->channels == 1);
+    else
+        LAUNCH((conv_direct_weight<1, T>), blocks, threads, 0, stream, *conv, image, place, parts, across,
+               static_cast<int>(slot_tiles), static_cast<int>(element_tiles), places_each,
+               conv->channels == 1);
 }
 
 extern "C" kernel_status kernel_conv_direct_weight(const struct kernel_conv *conv, const void *x,
