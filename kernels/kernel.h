@@ -3,6 +3,7 @@
 #define CUPEL_KERNEL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* How a launcher says what happened: a cudaError_t, 0 for none. */
