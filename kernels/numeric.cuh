@@ -109,6 +109,16 @@ __device__ __forceinline__ int64_t quotient(int64_t x, const divisor &by) {
     return by.value == 1 ? x : __umulhi(static_cast<uint32_t>(x), by.multiplier) >> by.shift;
 }
 
+/* Tells the host that 0 <= value < bound does not hold, unless it was told of another fault before. */
+__device__ __forceinline__ void report_fault(struct kernel_fault *fault, enum kernel_fault_kind kind,
+                                             long long value, long long bound) {
+    if (atomicCAS(&fault->kind, static_cast<unsigned>(KERNEL_FAULT_NONE), static_cast<unsigned>(kind)) !=
+        KERNEL_FAULT_NONE)
+        return;
+    fault->value = value;
+    fault->bound = bound;
+}
+
 /* Sum over a full warp, the same in every lane, in an order that does not depend on timing. */
 template <class T> __device__ __forceinline__ T warp_sum(T x) {
     UNROLL
