@@ -98,7 +98,6 @@ template <class T>
 __global__ void bias_add(const T *x, const float *bias, T *y, int64_t n, int64_t run, int64_t channels) {
     constexpr int width = vector_of<T>;
     const int64_t i = first_element(width);
-    if (i >= n) return;
     float biases[width];
     load_biases(bias, i, run, channels, biases);
     if (i + width <= n) {

@@ -135,15 +135,18 @@ static void build_clip_norm(const struct op_case *one, struct cupel_tensor **in,
 /* A tensor that nobody else reads, which may be overwritten. */
 static void build_clip_norm_made(const struct op_case *one, struct cupel_tensor **in,
                                  struct cupel_tensor **out) {
-    out[0] = cupel_clip_norm(cupel_scale(in[0], 3, 0), one->number[0]);
+    out[0] = cupel_clip_norm(cupel_scale(in[0], one->number[1], 0), one->number[0]);
 }
 CASES(clip_norm) = {
     {"one", build_clip_norm, {{ONE}}, .number = {0.04}, .no_grad = true},
     {"clipped", build_clip_norm, {{RAGGED}}, .number = {2}, .no_grad = true},
     {"blocks", build_clip_norm, {{BLOCKS}}, .number = {2}, .no_grad = true},
     {"many", build_clip_norm, {{{1, {30003}}}}, .number = {2}, .no_grad = true},
-    {"made-clipped", build_clip_norm_made, {{RAGGED}}, .number = {2}, .no_grad = true},
-    {"made-within", build_clip_norm_made, {{RAGGED}}, .number = {1e6}, .no_grad = true},
+    {"made-clipped", build_clip_norm_made, {{RAGGED}}, .number = {2, 3}, .no_grad = true},
+    {"made-within", build_clip_norm_made, {{RAGGED}}, .number = {1e6, 3}, .no_grad = true},
+    /* Beyond f16's range. */
+    {"tiny", build_clip_norm_made, {{RAGGED}}, .number = {1e-7, 1e-7}, .half = -1, .no_grad = true},
+    {"huge", build_clip_norm_made, {{RAGGED}}, .number = {2, 1e30}, .half = -1, .no_grad = true},
     {"within", build_clip_norm, {{RAGGED}}, .number = {1e6}, .no_grad = true},
     {0},
 };
