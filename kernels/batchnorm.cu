@@ -310,10 +310,6 @@ static struct field field_of(const struct batchnorm_shape *shape) {
     return field_of(shape->outer, shape->channels, shape->inner, shape->type == KERNEL_F32 ? 4 : 2);
 }
 
-static unsigned blocks_of_warps(int64_t warps) {
-    return static_cast<unsigned>((warps + field_threads / 32 - 1) / (field_threads / 32));
-}
-
 static double size_of(const struct batchnorm_shape *shape) {
     return static_cast<double>(shape->outer) * static_cast<double>(shape->inner);
 }

@@ -30,10 +30,6 @@ template <int V> constexpr int field_depth = V == 1 ? 8 : 32 / V;
 static inline struct field field_of(int64_t outer, int64_t channels, int64_t inner, int size,
                                     int64_t most = 1024) {
     struct field f = {};
-    if (channels == 1) {
-        inner *= outer;
-        outer = 1;
-    }
     f.channels_inside = inner == 1;
     f.vectors = (f.channels_inside ? channels : inner) % (16 / size) == 0;
     const int v = f.vectors ? 16 / size : 1;
@@ -124,6 +120,11 @@ __device__ __forceinline__ void sum_lanes(const field &f, int lane, float (&a)[K
         }
         put();
     });
+}
+
+/* Blocks for so many warps, one for each column or channel. */
+static inline unsigned blocks_of_warps(int64_t warps) {
+    return static_cast<unsigned>((warps + field_threads / 32 - 1) / (field_threads / 32));
 }
 
 /* LAUNCH of kernel<T, V, K> over a field. */

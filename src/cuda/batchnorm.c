@@ -13,7 +13,7 @@ static bool lie_alike(const struct view *a, const struct view *b) {
 /* In every layout of a plan, elements of one channel follow one another in runs as long as the channels' stride says. */
 static struct batchnorm_shape shape_of(const struct view *x) {
     struct batchnorm_shape shape = {.channels = x->shape.dim[1], .type = cuda_type(x)};
-    shape.inner = shape.channels > 1 ? x->stride[1] : 1;
+    shape.inner = shape.channels > 1 ? x->stride[1] : view_count(x);
     shape.outer = view_count(x) / (shape.channels * shape.inner);
     return shape;
 }
