@@ -1,0 +1,37 @@
+/* Products of matrices, and what is brought into their form: what launchers of kernels/gemm.cuh and their callers share. */
+#ifndef CUPEL_KERNEL_GEMM_H
+#define CUPEL_KERNEL_GEMM_H
+
+#include "kernel.h"
+
+/* What is applied to a result on the way out; as enum activation of the op table. */
+enum kernel_activation {
+    KERNEL_ACTIVATION_NONE,
+    KERNEL_ACTIVATION_RELU,
+    KERNEL_ACTIVATION_LEAKY_RELU,
+    KERNEL_ACTIVATION_SIGMOID,
+    KERNEL_ACTIVATION_TANH
+};
+
+/* Who multiplies: each thread for itself in f32, or the tensor cores (sm_80 and later; of f32 operands they use what TF32
+ * keeps); and how much of the result a block makes. */
+enum kernel_gemm_form { KERNEL_SIMT_SMALL, KERNEL_SIMT_LARGE, KERNEL_TENSOR_SMALL, KERNEL_TENSOR_LARGE };
+
+/* c(row, column) = activation(sum over i < k of a(row, i) b(i, column) + bias), m rows and n columns, for each of `batches`
+ * independent products. Any sizes above 0. */
+struct kernel_gemm {
+    int m, n, k, batches;
+    enum kernel_gemm_form form;
+    int splits; /* of k among blocks; more than one leave their sums in the workspace, and a second launch adds them up */
+    enum kernel_type type, result_type; /* of a and b, and of c */
+    enum kernel_activation activation;
+    float slope;
+};
+
+/* Bytes of workspace that a product needs. */
+static inline size_t kernel_gemm_workspace(const struct kernel_gemm *gemm) {
+    const size_t results = (size_t)gemm->batches * (size_t)gemm->m * (size_t)gemm->n;
+    return gemm->splits > 1 ? (size_t)gemm->splits * results * sizeof(float) : 0;
+}
+
+#endif

@@ -1,0 +1,66 @@
+/* The choice of a product's form. */
+#include "cuda/gemm_choice.h"
+
+/* What a form's blocks make, and the least of k that a part is worth a block of its own. */
+struct tile {
+    int rows, columns, least;
+};
+
+static const struct tile tiles[] = {[KERNEL_SIMT_SMALL] = {32, 32, 64},
+                                    [KERNEL_SIMT_LARGE] = {128, 128, 64},
+                                    [KERNEL_TENSOR_SMALL] = {64, 64, 64},
+                                    [KERNEL_TENSOR_LARGE] = {128, 128, 64}};
+
+static int64_t parts(int64_t count, int64_t size) {
+    return (count + size - 1) / size;
+}
+
+static int64_t tiles_of(const struct kernel_gemm *gemm, enum kernel_gemm_form form) {
+    return gemm->batches * parts(gemm->m, tiles[form].rows) * parts(gemm->n, tiles[form].columns);
+}
+
+static int64_t most_splits(const struct kernel_gemm *gemm, enum kernel_gemm_form form) {
+    return 1 + (gemm->k - 1) / tiles[form].least;
+}
+
+/* Whether large tiles keep the multiprocessors busy, k split as far as is sensible, and are not mostly empty. */
+static bool suits_large(const struct kernel_gemm *gemm, enum kernel_gemm_form form, int multiprocessors) {
+    const int64_t work = (int64_t)gemm->m * gemm->n * gemm->batches,
+                  made = tiles_of(gemm, form) * tiles[form].rows * tiles[form].columns;
+    return 2 * work >= made && tiles_of(gemm, form) * most_splits(gemm, form) >= multiprocessors;
+}
+
+/* Fills a wave of multiprocessors with two blocks each. */
+static int splits_for(const struct kernel_gemm *gemm, int multiprocessors) {
+    const int64_t blocks = tiles_of(gemm, gemm->form), most = most_splits(gemm, gemm->form);
+    if (blocks >= multiprocessors) return 1;
+    const int64_t splits = 2 * (int64_t)multiprocessors / blocks;
+    return (int)(splits < most ? splits : most);
+}
+
+static bool suits_tensor_cores(const struct call *call, const struct kernel_gemm *gemm) {
+    return (gemm->type != KERNEL_F32 || call->precision == CUPEL_PRECISION_TF32) &&
+           cuda_device(call)->architecture >= 80 && gemm->m > 8 && gemm->n > 8 && gemm->k > 8;
+}
+
+enum cupel_status cuda_gemm(const struct call *call, int64_t m, int64_t n, int64_t k, int64_t batches,
+                            struct kernel_gemm *gemm, struct cupel_error *error) {
+    const int64_t reach = INT32_MAX - 256; /* so that tiles may end beyond the last row */
+    if (m > reach || n > reach || k > reach || batches > reach)
+        return cupel_fail(error, CUPEL_UNSUPPORTED,
+                          "a product of %lld x %lld x %lld is too large for the kernels", (long long)m,
+                          (long long)k, (long long)n);
+    *gemm = (struct kernel_gemm){.m = (int)m,
+                                 .n = (int)n,
+                                 .k = (int)k,
+                                 .batches = (int)batches,
+                                 .type = cuda_type(&call->in[0]),
+                                 .result_type = cuda_type(&call->out[0])};
+    const int multiprocessors = cuda_device(call)->multiprocessors;
+    gemm->form = KERNEL_SIMT_SMALL;
+    if (gemm->type == KERNEL_F32 && suits_large(gemm, KERNEL_SIMT_LARGE, multiprocessors))
+        gemm->form = KERNEL_SIMT_LARGE;
+    (void)suits_tensor_cores;
+    gemm->splits = splits_for(gemm, multiprocessors);
+    return CUPEL_OK;
+}
