@@ -83,22 +83,6 @@ struct gemm_rows {
     }
 };
 
-__device__ __forceinline__ float gemm_activate(const kernel_gemm &gemm, float x) {
-    switch (gemm.activation) {
-    case KERNEL_ACTIVATION_RELU:
-        return x < 0 ? 0 : x; /* a NaN stays one */
-    case KERNEL_ACTIVATION_LEAKY_RELU:
-        return x > 0 ? x : gemm.slope * x;
-    case KERNEL_ACTIVATION_SIGMOID:
-        return 1 / (1 + expf(-x));
-    case KERNEL_ACTIVATION_TANH:
-        return tanhf(x);
-    case KERNEL_ACTIVATION_NONE:
-        break;
-    }
-    return x;
-}
-
 /* Stores the first `count` of N results side by side. */
 template <class Y, int N, class Sink>
 __device__ __forceinline__ void gemm_store_as(Y *c, const Sink &sink, int batch, int row, int column,
@@ -122,7 +106,7 @@ __device__ __forceinline__ void gemm_store(void *c, const float *bias, const Sin
     UNROLL
     for (int i = 0; i < N; i++) {
         const float plus = bias && i < count ? bias[sink.bias_at(batch, row, column + i)] : 0.0f;
-        result[i] = gemm_activate(gemm, sum[i] + plus);
+        result[i] = activate(gemm.activation, gemm.slope, sum[i] + plus);
     }
     if (gemm.result_type == KERNEL_F32)
         gemm_store_as(static_cast<float *>(c), sink, batch, row, column, count, result);

@@ -4,15 +4,6 @@
 
 #include "kernel.h"
 
-/* What is applied to a result on the way out; as enum activation of the op table. */
-enum kernel_activation {
-    KERNEL_ACTIVATION_NONE,
-    KERNEL_ACTIVATION_RELU,
-    KERNEL_ACTIVATION_LEAKY_RELU,
-    KERNEL_ACTIVATION_SIGMOID,
-    KERNEL_ACTIVATION_TANH
-};
-
 /* Who multiplies: each thread for itself in f32, or the tensor cores (sm_80 and later; of f32 operands they use what TF32
  * keeps); and how much of the result a block makes. */
 enum kernel_gemm_form { KERNEL_SIMT_SMALL, KERNEL_SIMT_LARGE, KERNEL_TENSOR_SMALL, KERNEL_TENSOR_LARGE };
