@@ -15,8 +15,8 @@
  *
  *     using element = float, __nv_bfloat16 or __half;
  *     const element *data;          set by the kernel: pointers are arguments of their own
- *     bool-like along_k;            the direction of chunks: std::true_type or std::false_type (what the tensor cores' loop
- *                                   asks for), or bool
+ *     bool-like along_k;            the direction of chunks: gemm_along_k or gemm_along_rows (the tensor cores' loop needs to
+ *                                   know when it is compiled), or bool
  *     bool-like whole;              whether `chunk` may be called
  *     struct line;                  what is known of a row before k is; kept in registers: let it be small
  *     line at_row(int batch, int row) const;       of the row, or the first row of a chunk; it may lie beyond the last
@@ -41,6 +41,15 @@
 #include "numeric.cuh"
 
 template <class T> constexpr int gemm_chunk = vector_of<T>;
+
+template <bool along_k> struct gemm_direction {
+    static constexpr bool value = along_k;
+    __host__ __device__ constexpr operator bool() const {
+        return along_k;
+    }
+};
+using gemm_along_k = gemm_direction<true>;
+using gemm_along_rows = gemm_direction<false>;
 
 /* A matrix stored in lines of contiguous elements: along k, or along rows. */
 template <class T, class Along> struct gemm_matrix {

@@ -57,10 +57,11 @@ enum cupel_status cuda_gemm(const struct call *call, int64_t m, int64_t n, int64
                                  .type = cuda_type(&call->in[0]),
                                  .result_type = cuda_type(&call->out[0])};
     const int multiprocessors = cuda_device(call)->multiprocessors;
-    gemm->form = KERNEL_SIMT_SMALL;
-    if (gemm->type == KERNEL_F32 && suits_large(gemm, KERNEL_SIMT_LARGE, multiprocessors))
+    if (suits_tensor_cores(call, gemm))
+        gemm->form = suits_large(gemm, KERNEL_TENSOR_LARGE, multiprocessors) ? KERNEL_TENSOR_LARGE
+                                                                             : KERNEL_TENSOR_SMALL;
+    else if (gemm->type == KERNEL_F32 && suits_large(gemm, KERNEL_SIMT_LARGE, multiprocessors))
         gemm->form = KERNEL_SIMT_LARGE;
-    (void)suits_tensor_cores;
     gemm->splits = splits_for(gemm, multiprocessors);
     return CUPEL_OK;
 }
