@@ -32,8 +32,11 @@
 #define CUPEL_SM80(...) __trap()
 #endif
 
-/* In front of a loop that must be unrolled, because its counter chooses registers. */
+/* In front of a loop that must be unrolled, because its counter chooses registers; and of one of which n rounds at a time
+ * are best, n a constant expression: more would need more registers. */
 #define UNROLL _Pragma("unroll")
+#define CUPEL_PRAGMA(words) _Pragma(#words)
+#define UNROLL_BY(n) CUPEL_PRAGMA(unroll n)
 
 #define CUPEL_CALLER
 #define CUPEL_EMULATE(...)
@@ -51,6 +54,7 @@
 #define DYN_SHARED(type, name) type *name = static_cast<type *>(emu::dynamic_shared_memory())
 
 #define UNROLL
+#define UNROLL_BY(n)
 
 /* The line that calls a wrapper, for reports. */
 #define CUPEL_CALLER , const char *file = __builtin_FILE(), int line = __builtin_LINE()

@@ -10,16 +10,17 @@
 
 #include "gemm.cuh"
 
-template <int Rows, int Columns, int Depth, int ThreadRows, int ThreadColumns, int Blocks>
+template <int Rows, int Columns, int Depth, int ThreadRows, int ThreadColumns, int AtOnce, int Blocks>
 struct gemm_simt_tile {
     static constexpr int rows = Rows, columns = Columns, depth = Depth, thread_rows = ThreadRows,
                          thread_columns = ThreadColumns, run = ThreadColumns < 4 ? ThreadColumns : 4,
                          threads_across = Columns / ThreadColumns,
                          threads = Rows / ThreadRows * threads_across,
+                         at_once = AtOnce /* of depth, in registers */,
                          blocks = Blocks; /* of a multiprocessor, to keep registers within */
 };
-using gemm_simt_large = gemm_simt_tile<128, 128, 8, 8, 8, 2>;
-using gemm_simt_small = gemm_simt_tile<32, 32, 32, 4, 2, 4>;
+using gemm_simt_large = gemm_simt_tile<128, 128, 8, 8, 8, 1, 2>;
+using gemm_simt_small = gemm_simt_tile<32, 32, 32, 4, 2, 8, 4>;
 
 /* One operand's way into shared memory: Rows x Depth of it by `threads` threads. */
 template <class Source, int Rows, int Depth, int threads> struct gemm_simt_loader {
@@ -80,7 +81,7 @@ __device__ __forceinline__ void gemm_simt_multiply(const float *a, const float *
                   across = Tile::columns * run / Tile::thread_columns;
     const int x = static_cast<int>(threadIdx.x) % Tile::threads_across,
               y = static_cast<int>(threadIdx.x) / Tile::threads_across;
-    UNROLL
+    UNROLL_BY(Tile::at_once)
     for (int k = 0; k < Tile::depth; k++) {
         float of_a[Tile::thread_rows], of_b[Tile::thread_columns];
         UNROLL
