@@ -2,13 +2,6 @@
 #include "cuda/nvidia/library.h"
 #include "cuda/nvidia/nvidia.h"
 
-static int cudnn_major(int version) {
-    return version / 10000;
-}
-static int cudnn_minor(int version) {
-    return version / 100 % 100;
-}
-
 void nvidia_versions(char *text, size_t size) {
     const struct cudnn *cudnn = cudnn_load(NULL);
     const struct cublaslt *cublaslt = cublaslt_load(NULL);
@@ -21,8 +14,8 @@ void nvidia_describe(char *text, size_t size) {
     const struct cublaslt *cublaslt = cublaslt_load(&no_cublaslt);
     int length;
     if (cudnn)
-        length = snprintf(text, size, "cuDNN %d.%d.%d\n", cudnn_major(cudnn->version),
-                          cudnn_minor(cudnn->version), cudnn->version % 100);
+        length = snprintf(text, size, "cuDNN %d.%d.%d\n", cudnn->version / 10000, cudnn->version / 100 % 100,
+                          cudnn->version % 100);
     else
         length = snprintf(text, size, "no cuDNN: %s; Cupel's kernels serve convolutions\n", no_cudnn);
     if (length < 0 || (size_t)length >= size) return;
@@ -32,16 +25,4 @@ void nvidia_describe(char *text, size_t size) {
     else
         snprintf(text + length, size - (size_t)length,
                  "no cuBLASLt: %s; Cupel's kernels serve matrix products\n", no_cublaslt);
-}
-
-const struct tune_source *nvidia_conv(const struct call *call) {
-    (void)call;
-    return NULL;
-}
-const struct tune_source *nvidia_matmul(const struct call *call) {
-    (void)call;
-    return NULL;
-}
-void nvidia_close(struct nvidia *nvidia) {
-    (void)nvidia;
 }

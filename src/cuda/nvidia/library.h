@@ -2,9 +2,11 @@
 #ifndef CUPEL_CUDA_NVIDIA_LIBRARY_H
 #define CUPEL_CUDA_NVIDIA_LIBRARY_H
 
-#include <cublasLt.h>
-#include <cudnn.h>
+#include <cuda_runtime_api.h>
 #include <stdbool.h>
+
+#include <cublasLt.h>
+#include <cudnn_graph.h>
 
 #include "cupel/status.h"
 
