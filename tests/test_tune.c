@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "cuda/tune.h"
+#include "cupel/ops.h"
+#include "cupel/plan.h"
 #include "files.h"
 
 /* Ways are "own 3" and "other 1": the number is the time that they take; what they hold is counted. */
@@ -230,4 +232,33 @@ Test(tune, the_file_lies_in_the_cache) {
     unsetenv("HOME");
     tune_path("x", path, sizeof path);
     cr_expect_str_eq(path, "");
+}
+
+/* The device's clock takes time by CUDA graphs and events, which the emulator has as well, though its times mean nothing. */
+Test(tune, a_device_times_what_it_serves) {
+    char *cache = temporary_path("cache"), *file;
+    struct cupel_device *device;
+    struct cupel_error error = {0};
+    setenv("CUPEL_TUNE", "1", 1);
+    setenv("XDG_CACHE_HOME", cache, 1);
+    if (cupel_device_open("emu", 1, &device, &error) != CUPEL_OK) cr_skip_test("%s", error.message);
+    struct cupel_store *store = cupel_store_new(device, 1);
+    struct cupel_graph *graph = cupel_graph_new(CUPEL_F32);
+    struct cupel_plan *plan;
+    const struct cupel_conv conv = {.pad = {1, 1}};
+    struct cupel_tensor *x = cupel_state(graph, "x", CUPEL_F32, &CUPEL_SHAPE(2, 3, 5, 4), NULL),
+                        *weight = cupel_state(graph, "weight", CUPEL_F32, &CUPEL_SHAPE(4, 3, 3, 3), NULL),
+                        *y = cupel_conv2d(x, weight, NULL, &conv);
+    cr_assert_eq(cupel_compile(store, graph, &y, 1, NULL, &plan, &error), CUPEL_OK, "%s", error.message);
+    cr_assert_eq(cupel_run(plan, &error), CUPEL_OK, "%s", error.message);
+    cr_assert_gt(asprintf(&file, "%s/cupel/plans-Cupel-emulator.json", cache), 0);
+    FILE *kept = fopen(file, "r");
+    cr_assert_not_null(kept, "%s", file);
+    fclose(kept);
+    free(file);
+    cupel_plan_free(plan);
+    cupel_graph_free(graph);
+    cupel_store_free(store);
+    cupel_device_close(device);
+    free(cache);
 }

@@ -135,6 +135,7 @@ static enum cupel_status prepare(struct call *call, struct cupel_error *error) {
         if (!chosen) chosen = *engine;
         if (wanted && strcmp(wanted, (*engine)->name) == 0) chosen = *engine;
     }
+    if (!wanted) return conv_choose(call, error);
     conv_use(call, chosen);
     return CUPEL_OK;
 }

@@ -21,6 +21,9 @@ const struct conv_engine *const *conv_engines(const struct call *call);
 /* Makes the call use the engine. */
 void conv_use(struct call *call, const struct conv_engine *engine);
 
+/* Makes the call use the fastest of the engines and of those of other libraries (conv_ways.c). */
+enum cupel_status conv_choose(struct call *call, struct cupel_error *error);
+
 /* The call in the kernels' words. */
 struct kernel_conv conv_of(const struct call *call);
 
