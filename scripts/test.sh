@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds, and runs every test: the suite as built for use, the suite under AddressSanitizer and
-# UndefinedBehaviorSanitizer, the same of the emulator and with its race checks, the format and the static checks.
+# UndefinedBehaviorSanitizer, the same of the emulator and with its race checks, the kernels in every order of threads
+# and with their races checked, the format and the static checks.
 #
 # usage: scripts/test.sh [--long]
-#   --long  also flips the sign of every gradient, and fuzzes each parser for 60 seconds (needs clang)
+#   --long  also flips the sign of every gradient, makes small mistakes in the kernels (some 10 minutes), and fuzzes each
+#           parser for 60 seconds (needs clang)
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -36,10 +38,11 @@ check() {
     fi
 }
 
-# suite NAME BINARY: a Criterion run, whose own count is added.
+# suite NAME COMMAND...: a Criterion run, whose own count is added.
 suite() {
     local name=$1 start=$SECONDS tested passing
-    "$2" -j"$jobs" --color=never >"$log" 2>&1
+    shift
+    "$@" -j"$jobs" --color=never >"$log" 2>&1
     tested=$(sed -n 's/.*Tested: \([0-9]*\).*/\1/p' "$log" | tail -1)
     passing=$(sed -n 's/.*Passing: \([0-9]*\).*/\1/p' "$log" | tail -1)
     if [ -z "$tested" ] || [ "$tested" != "$passing" ]; then
@@ -56,6 +59,11 @@ suite() {
     echo "suite   $name: ${passing:-0} of ${tested:-none} passed ($((SECONDS - start)) s)"
 }
 
+# kernels NAME SETTING: the judges of the emu device with an environment variable set.
+kernels() {
+    suite "kernels, $1" env "$2" build/tests/cupel-tests --filter 'cases/emu*'
+}
+
 build() {
     cmake --preset "$1" && cmake --build --preset "$1" -j "$jobs"
 }
@@ -68,6 +76,11 @@ if [ "$failed" -eq 0 ]; then
     if [ -x build/tests/emu/emu-tests ]; then # needs g++
         suite "emulator" build/tests/emu/emu-tests
         suite "emulator, every access checked" build/tests/emu/emu-tests-race
+        for order in reversed depth-first random; do # the suite above has them forward
+            kernels "$order" CUPEL_EMU_ORDER=$order
+        done
+        kernels "every access checked" CUPEL_EMU_CHECK=race
+        check "kernels that cases execute" tests/kernel_coverage.py
     fi
     export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
     suite "tests under sanitizers" build-asan/tests/cupel-tests
@@ -78,12 +91,14 @@ fi
 
 if command -v nvcc >/dev/null; then
     check "kernels under nvcc" cmake --build --preset default --target emu-nvcc-check
+    check "kernels' registers and stack" scripts/kernel_table.py
 fi
 check "clang-format" bash -c 'git ls-files "*.c" "*.h" "*.cpp" "*.cu" "*.cuh" | xargs clang-format --dry-run --Werror'
 check "clang-tidy" bash -c 'git ls-files "src/*.c" | grep -v "^src/cpu/fast/" | xargs -P '"$jobs"' -n 4 clang-tidy -p build --quiet'
 
 if [ "$long" = yes ]; then
     check "flipped gradients" tests/mutate_gradients.py
+    check "mistakes in kernels" tests/mutate_kernels.py
     check "fuzz targets build" bash -c 'cmake --preset default -B build-fuzz -DCUPEL_FUZZ=ON -DCUPEL_TESTS=OFF && cmake --build build-fuzz'
     for target in build-fuzz/tests/fuzz/fuzz_*; do
         [ -f "$target" ] && [ -x "$target" ] && check "$(basename "$target"), 60 s" tests/fuzz/run.sh 60 "$target"
