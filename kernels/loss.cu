@@ -8,22 +8,18 @@
  * The largest logit m is taken out of every exponential, and differences are formed as (m - l_c) + log sum_k exp(l_k - m),
  * so that large logits lose nothing. A row is the work of 1, 2, 4, ... or 32 neighbouring lanes, each with every so many
  * classes: many where classes lie side by side (rows, NHWC), one where pixels do (NCHW), so that a warp reads together what
- * lies together. Rows go over the warps of the grid in strides. Sums over classes are in float, over rows in double.
+ * lies together (groups.cuh). Sums over classes are in float, over rows in double.
  *
  * Binary cross entropy is elementwise, four elements a thread; its mean is summed in float within a thread, then in double.
  *
  * What blocks find is added up in a fixed order (total.cuh): no result depends on timing. Work that one block can do takes
  * one launch. */
+#include "groups.cuh"
 #include "loss.h"
 #include "total.cuh"
 
 constexpr int threads = 256, most_blocks = KERNEL_LOSS_WORKSPACE / sizeof(total);
-constexpr int64_t one_block = 1024; /* units of work, one to a thread, that are not worth a second launch */
-
-/* Threads of a launch for `work` units: one block for little work. */
-static int threads_for(int64_t work) {
-    return work > one_block ? threads : static_cast<int>((work + 31) / 32 * 32);
-}
+constexpr int64_t few_labels = 4096; /* so many every block counts for itself */
 
 /* ---- labels ---- */
 
@@ -55,7 +51,7 @@ __global__ void label_counts(const int32_t *labels, int64_t n, int ignore, int64
  * itself, because labels are few. */
 static int launch_counts(const int32_t *labels, const struct kernel_labels *how, int64_t classes,
                          total *partial, struct kernel_fault *fault, void *stream) {
-    if (how->count <= 4 * one_block) return 0;
+    if (how->count <= few_labels) return 0;
     const unsigned blocks = blocks_for(how->count, 4 * threads, most_blocks);
     LAUNCH(label_counts, blocks, threads, 0, stream, labels, how->count, how->ignore, classes, partial,
            fault);
@@ -98,11 +94,9 @@ struct rows {
 static struct rows rows_of(const struct kernel_view *view) {
     struct rows rows = {view->dim[0] * view->dim[2],        view->dim[1],
                         {view->stride[0], view->stride[2]}, view->stride[1],
-                        divisor_of(view->dim[2]),           1};
-    /* Four classes a lane, or more; neighbouring lanes for one row of a few that lie scattered are better than idle ones. */
-    while (rows.lanes < 32 && rows.lanes * 8 <= rows.classes &&
-           (rows.class_stride == 1 || rows.count * rows.lanes < 32 * one_block))
-        rows.lanes *= 2;
+                        divisor_of(view->dim[2]),           group_lanes(view->dim[1])};
+    /* Where classes lie apart, lanes go to them only as long as there are not rows enough for all. */
+    while (rows.lanes > 1 && rows.class_stride != 1 && rows.count * rows.lanes > 1 << 15) rows.lanes /= 2;
     return rows;
 }
 
@@ -112,29 +106,16 @@ __device__ __forceinline__ int64_t row_offset(int64_t i, const divisor &pixels, 
     return n * stride[0] + (i - n * pixels.value) * stride[1];
 }
 
-/* Sum and maximum over groups of `lanes` neighbouring lanes, the same in each. */
-__device__ __forceinline__ float group_sum(float x, int lanes) {
-    for (int distance = lanes / 2; distance > 0; distance /= 2)
-        x += __shfl_xor_sync(0xffffffffu, x, distance);
-    return x;
-}
-__device__ __forceinline__ float group_max(float x, int lanes) {
-    for (int distance = lanes / 2; distance > 0; distance /= 2)
-        x = fmaxf(x, __shfl_xor_sync(0xffffffffu, x, distance));
-    return x;
-}
-
-/* A row of logits as a group of lanes knows it. A group beyond the last row has no classes; it comes along because all of
- * a warp takes part in shuffles. */
+/* A row of logits as a group of lanes knows it. A group beyond the last row has no classes. */
 struct row {
     const float *logits;
-    int64_t i, classes, stride;
+    int64_t classes, stride;
     int lane, lanes;
     float largest, sum; /* of the logits, and of exp(logit - largest) */
 };
 
 __device__ __forceinline__ row read_row(const float *logits, const rows &rows, int64_t i, int lane) {
-    row row = {logits, i, 0, rows.class_stride, lane & (rows.lanes - 1), rows.lanes, -INFINITY, 0};
+    row row = {logits, 0, rows.class_stride, lane, rows.lanes, -INFINITY, 0};
     if (i < rows.count) {
         row.logits += row_offset(i, rows.pixels, rows.row_stride);
         row.classes = rows.classes;
@@ -180,11 +161,8 @@ __global__ void mean_of_totals(const total *partial, int partials, float *mean) 
 
 __global__ void cross_entropy(const float *logits, struct rows rows, const int32_t *labels, int ignore,
                               float smoothing, total *partial, float *loss, struct kernel_fault *fault) {
-    const int lane = threadIdx.x % 32;
-    const int64_t first = (blockIdx.x * int64_t{blockDim.x} + threadIdx.x) / rows.lanes,
-                  step = gridDim.x * int64_t{blockDim.x} / rows.lanes;
     total mine = {0, 0};
-    for (int64_t i = first; i - lane / rows.lanes < rows.count; i += step) {
+    FOR_GROUPS(i, lane, rows.lanes, rows.count) {
         const row row = read_row(logits, rows, i, lane);
         const int label = i < rows.count ? labels[i] : ignore;
         const float cost = row_loss(row, label, smoothing);
@@ -203,7 +181,7 @@ extern "C" kernel_status kernel_cross_entropy(const float *logits, const struct 
     const struct rows rows = rows_of(view);
     total *partial = static_cast<total *>(workspace);
     const int64_t work = rows.count * rows.lanes;
-    const int block = threads_for(work);
+    const int block = block_threads(work, threads);
     const unsigned blocks = blocks_for(work, block, most_blocks);
     LAUNCH(cross_entropy, blocks, block, 0, stream, logits, rows, labels, how->ignore, how->smoothing,
            partial, loss, fault);
@@ -218,10 +196,7 @@ __global__ void cross_entropy_grad(const float *logits, struct rows rows, const 
         labels_that_count(labels, rows.count, ignore, rows.classes, partial, partials, fault);
     const float factor = static_cast<float>(*dloss / count),
                 everywhere = smoothing / static_cast<float>(rows.classes);
-    const int lane = threadIdx.x % 32;
-    const int64_t first = (blockIdx.x * int64_t{blockDim.x} + threadIdx.x) / rows.lanes,
-                  step = gridDim.x * int64_t{blockDim.x} / rows.lanes;
-    for (int64_t i = first; i - lane / rows.lanes < rows.count; i += step) {
+    FOR_GROUPS(i, lane, rows.lanes, rows.count) {
         const row row = read_row(logits, rows, i, lane);
         if (i >= rows.count) continue;
         const int label = labels[i];
@@ -276,7 +251,7 @@ extern "C" kernel_status kernel_bce_with_logits(const float *x, const float *t, 
                                                 void *workspace, void *stream) {
     total *partial = static_cast<total *>(workspace);
     const int64_t work = (n + 3) / 4;
-    const int block = threads_for(work);
+    const int block = block_threads(work, threads);
     const unsigned blocks = blocks_for(work, block, most_blocks);
     LAUNCH(bce_with_logits, blocks, block, 0, stream, x, t, n, partial, loss);
     if (blocks > 1) LAUNCH(mean_of_totals, 1, threads, 0, stream, partial, static_cast<int>(blocks), loss);

@@ -10,6 +10,11 @@ struct total {
     double sum, count;
 };
 
+/* Threads of a block for `work` units, one to a thread: so many that one block does it where that is possible. */
+static inline int block_threads(int64_t work, int usual) {
+    return work > 1024 ? usual : static_cast<int>((work + 31) / 32 * 32);
+}
+
 __device__ __forceinline__ total warp_total(total mine) {
     UNROLL
     for (int distance = 16; distance > 0; distance /= 2) {
