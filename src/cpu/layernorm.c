@@ -3,7 +3,7 @@
 
 KERNEL(layernorm) {
     const int64_t size = view_count(&call->in[1]), rows = view_count(&call->in[0]) / size;
-    const double eps = call->node->attr.number.b;
+    const double eps = call->node->attr.norm.eps;
     for (int64_t r = 0; r < rows; r++) {
         const real *x = IN(0) + r * size;
         double mean = 0, square = 0;

@@ -29,15 +29,23 @@ static enum cupel_status prepare(struct call *call, const struct view *x, const 
     return CUPEL_OK;
 }
 
+/* What the node's activation multiplies numbers below 0 by. */
+static float below(const struct call *call) {
+    const int activation = call->node->attr.norm.activation;
+    return activation == ACTIVATION_NONE   ? 1
+           : activation == ACTIVATION_RELU ? 0
+                                           : (float)call->node->attr.norm.slope;
+}
+
 static void run_batchnorm(struct call *call) {
     const struct view *in = call->in, *out = call->out;
     const struct batchnorm_shape shape = shape_of(&in[2]);
-    const double momentum = call->node->attr.number.a, eps = call->node->attr.number.b;
+    const double momentum = call->node->attr.norm.momentum, eps = call->node->attr.norm.eps;
     cuda_check(call, kernel_batchnorm_statistics(&shape, in[2].data, momentum, eps, in[0].data, in[1].data,
                                                  out[1].data, out[2].data, out[3].data, out[4].data,
                                                  call->workspace, cuda_stream(call)));
     cuda_check(call, kernel_batchnorm_apply(&shape, in[2].data, out[1].data, out[2].data, NULL, 0, in[3].data,
-                                            in[4].data, 1, out[0].data, cuda_stream(call)));
+                                            in[4].data, below(call), out[0].data, cuda_stream(call)));
 }
 
 enum cupel_status cuda_batchnorm(struct call *call, struct cupel_error *error) {
@@ -48,8 +56,8 @@ static void run_batchnorm_grad(struct call *call) {
     const struct view *in = call->in, *out = call->out;
     const struct batchnorm_shape shape = shape_of(&in[0]);
     cuda_check(call, kernel_batchnorm_grad(&shape, in[0].data, in[1].data, in[2].data, in[3].data, in[4].data,
-                                           NULL, 1, out[0].data, out[1].data, out[2].data, call->workspace,
-                                           cuda_stream(call)));
+                                           call->n_in > 5 ? in[5].data : NULL, below(call), out[0].data,
+                                           out[1].data, out[2].data, call->workspace, cuda_stream(call)));
 }
 
 enum cupel_status cuda_batchnorm_grad(struct call *call, struct cupel_error *error) {
@@ -60,7 +68,7 @@ static void run_batchnorm_eval(struct call *call) {
     const struct view *in = call->in;
     const struct batchnorm_shape shape = shape_of(&in[0]);
     cuda_check(call, kernel_batchnorm_apply(&shape, in[0].data, in[3].data, NULL, in[4].data,
-                                            call->node->attr.number.b, in[1].data, in[2].data, 1,
+                                            call->node->attr.norm.eps, in[1].data, in[2].data, below(call),
                                             call->out[0].data, cuda_stream(call)));
 }
 

@@ -6,7 +6,7 @@
 static kernel_status forward(struct call *call) {
     const struct view *in = call->in, *out = call->out;
     const int64_t size = view_count(&in[1]), rows = view_count(&in[0]) / size;
-    return kernel_layernorm(in[0].data, in[1].data, in[2].data, rows, size, call->node->attr.number.b,
+    return kernel_layernorm(in[0].data, in[1].data, in[2].data, rows, size, call->node->attr.norm.eps,
                             out[0].data, out[1].data, out[2].data, cuda_stream(call));
 }
 CUDA_KERNEL(layernorm, forward(call))

@@ -91,6 +91,12 @@ bool node_out(struct node *node, enum cupel_dtype dtype, const struct cupel_shap
  * `offset` (may be NULL) gets the distance in elements. */
 const struct cupel_tensor *tensor_root(const struct cupel_tensor *tensor, int64_t *offset);
 
+/* The version of a state that a tensor is or, through aliases, lies in; or where its aliases end. */
+static inline const struct cupel_tensor *tensor_version(const struct cupel_tensor *tensor) {
+    while (ops[tensor->node->op].flags & OP_ALIAS) tensor = tensor->node->in[0];
+    return tensor;
+}
+
 static inline int64_t tensor_count(const struct cupel_tensor *tensor) {
     return cupel_shape_count(&tensor->shape);
 }

@@ -33,6 +33,11 @@ union attr {
         double slope;
     } conv;
     struct {
+        double momentum, eps;
+        int activation; /* enum activation, as of conv */
+        double slope;
+    } norm; /* of batchnorm, batchnorm_grad (no momentum, no eps), batchnorm_eval and layernorm */
+    struct {
         struct cupel_pool pool; /* infer writes the default stride out */
         int64_t image[2];       /* H, W of the image side: what the pools' gradients make */
     } pool;
@@ -58,7 +63,8 @@ union attr {
     } state;
 };
 
-/* Activations that conv2d, conv2d_image and linear can apply on the way out. */
+/* Activations that conv2d, conv2d_image and linear can apply on the way out; batchnorm and batchnorm_eval the first
+ * two. */
 enum activation {
     ACTIVATION_NONE,
     ACTIVATION_RELU,
@@ -75,7 +81,7 @@ enum op_flags {
     OP_SOURCE = 8,        /* no kernel: state or constant */
     OP_ROWS_OUT = 16,     /* with OP_LAYOUT: the outputs are row-major all the same */
     OP_WEIGHT = 32,       /* with OP_LAYOUT: input 1 is a convolution's weight, row-major all the same */
-    OP_ACTIVATES = 64,    /* can apply an activation to its output: attr.conv.activation */
+    OP_ACTIVATES = 64,    /* can apply an activation to its output: attr.conv, or attr.norm */
     OP_FROM_RESULT = 128, /* an activation's gradient, from its result, input 0, and linear in input 1 */
     OP_IS_RELU = ACTIVATION_RELU << 8, /* from bit 8 on: the enum activation that the op is */
     OP_IS_LEAKY_RELU = ACTIVATION_LEAKY_RELU << 8,

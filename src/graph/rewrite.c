@@ -20,17 +20,56 @@ static void replace_uses(struct cupel_graph *graph, struct cupel_tensor **output
         if (outputs[i] == old) outputs[i] = new;
 }
 
-/* An activation whose input nobody else reads is applied by the convolution or linear layer that makes it:
- * activations' gradients use their result alone. */
+static bool is_batchnorm(const struct node *node) {
+    return node->op == OP_batchnorm || node->op == OP_batchnorm_eval;
+}
+
+/* An activation whose input nobody else reads is applied by the convolution, linear layer or batch normalisation that makes
+ * it: activations' gradients use their result alone. */
 static bool fuse_activation(struct node *node) {
     const unsigned activation = ops[node->op].flags >> 8;
     struct node *maker = node->in[0]->node;
-    if (!activation || !(ops[maker->op].flags & OP_ACTIVATES) ||
-        maker->attr.conv.activation != ACTIVATION_NONE)
-        return false;
-    maker->attr.conv.activation = (int)activation;
-    maker->attr.conv.slope = node->attr.number.a; /* 0 but for leaky_relu */
+    if (!activation || !(ops[maker->op].flags & OP_ACTIVATES) || node->in[0]->index != 0) return false;
+    const bool norm = is_batchnorm(maker);
+    if (norm && activation != ACTIVATION_RELU && activation != ACTIVATION_LEAKY_RELU) return false;
+    int *made = norm ? &maker->attr.norm.activation : &maker->attr.conv.activation;
+    double *slope = norm ? &maker->attr.norm.slope : &maker->attr.conv.slope;
+    if (*made != ACTIVATION_NONE) return false;
+    *made = (int)activation;
+    *slope = node->attr.number.a; /* 0 but for leaky_relu */
     return true;
+}
+
+/* Whether a node before place `at` gives the state that `tensor` lies in a new version. */
+static bool is_replaced(const struct cupel_graph *graph, const struct cupel_tensor *tensor, int at) {
+    const struct cupel_tensor *version = tensor_version(tensor);
+    for (int n = 0; n < at; n++)
+        for (int i = 0; i < ops[graph->nodes[n]->op].updates; i++)
+            if (graph->nodes[n]->in[i] == version) return true;
+    return false;
+}
+
+/* batchnorm_grad goes back through the activation that its batchnorm applies, if nobody else reads what is in between. That
+ * makes it a reader of the bias, which must not have been replaced. */
+static void fuse_batchnorm_grad(struct cupel_graph *graph, const int *uses, int at) {
+    struct node *node = graph->nodes[at];
+    if (node->op != OP_batchnorm_grad || node->n_in != 5 || uses[node->in[4]->id] != 1) return;
+    const struct node *back = node->in[4]->node, *norm = node->in[2]->node;
+    if (!(ops[back->op].flags & OP_FROM_RESULT) || norm->op != OP_batchnorm ||
+        norm->attr.norm.activation == ACTIVATION_NONE)
+        return;
+    if (back->in[0] != &norm->out[0] || node->in[2] != &norm->out[1] || node->in[3] != &norm->out[2] ||
+        node->in[0] != norm->in[2] || node->in[1] != norm->in[3] || is_replaced(graph, norm->in[4], at))
+        return;
+    struct cupel_tensor **in = graph_alloc(graph, 6 * sizeof(struct cupel_tensor *));
+    if (!in) return;
+    memcpy(in, node->in, 4 * sizeof(struct cupel_tensor *));
+    in[4] = back->in[1];
+    in[5] = norm->in[4];
+    node->in = in;
+    node->n_in = 6;
+    node->attr.norm.activation = norm->attr.norm.activation;
+    node->attr.norm.slope = norm->attr.norm.slope;
 }
 
 /* The gradient through max(activation(x)) is put back into place last: activation's gradient needs its result
@@ -101,6 +140,7 @@ void graph_fuse(struct cupel_graph *graph, struct cupel_tensor **outputs, int co
     for (int n = 0; n < kept; n++) graph->nodes[n]->id = n;
     for (int n = 0; n < kept; n++) pool_last(graph, outputs, count, uses, n);
     for (int n = 0; n < kept; n++) sum_before(graph->nodes[n]);
+    for (int n = 0; n < kept; n++) fuse_batchnorm_grad(graph, uses, n);
     drop_unused(graph, outputs, count, uses);
     free(uses);
 }

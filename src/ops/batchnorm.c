@@ -18,8 +18,8 @@ static bool check_batchnorm(struct node *node, int place) {
             (node->in[i]->dtype != x->dtype || !cupel_shape_equal(&node->in[i]->shape, &channels)))
             return node_fail(node, "weight, bias and statistics must be [%lld] of the input's dtype",
                              (long long)channels.dim[0]);
-    if (!(node->attr.number.b > 0))
-        return node_fail(node, "eps must be above 0, not %g", node->attr.number.b);
+    if (!(node->attr.norm.eps > 0))
+        return node_fail(node, "eps must be above 0, not %g", node->attr.norm.eps);
     return true;
 }
 
@@ -28,7 +28,7 @@ static bool check_batchnorm(struct node *node, int place) {
 /* The running statistics come first, for they are states whose new versions are the last two outputs. */
 bool infer_batchnorm(struct node *node) {
     const struct cupel_tensor *x = node->in[2];
-    const double momentum = node->attr.number.a;
+    const double momentum = node->attr.norm.momentum;
     if (!check_batchnorm(node, 2)) return false;
     const struct cupel_shape channels = CUPEL_SHAPE(x->shape.dim[1]);
     if (tensor_count(x) == channels.dim[0])
@@ -49,7 +49,7 @@ double flops_batchnorm(const struct node *node) {
 struct cupel_tensor *cupel_batchnorm(struct cupel_tensor *x, struct cupel_tensor *weight,
                                      struct cupel_tensor *bias, struct cupel_tensor *running_mean,
                                      struct cupel_tensor *running_var, double momentum, double eps) {
-    return NODE_ADD(batchnorm, ATTR(number, .a = momentum, .b = eps), running_mean, running_var, x, weight,
+    return NODE_ADD(batchnorm, ATTR(norm, .momentum = momentum, .eps = eps), running_mean, running_var, x, weight,
                     bias);
 }
 
@@ -59,6 +59,9 @@ void grad_batchnorm(const struct node *node, struct cupel_tensor *const *dy, con
     norm_grad(node, 2, OP_batchnorm_grad, &norm, dy, need, dx);
 }
 
+/* With an activation behind the normalisation, input 4 is the gradient of what the activation made, and input 5 the bias:
+ * what was cut off shows in x, mean, invstd, weight and bias, so that the result need not be read. Plans alone make such
+ * nodes. */
 bool infer_batchnorm_grad(struct node *node) {
     const struct cupel_shape *x = &node->in[0]->shape, *weight = &node->in[1]->shape;
     if (x->rank < 2 || x->rank > 4 || !cupel_shape_equal(weight, &CUPEL_SHAPE(x->dim[1])))
@@ -90,14 +93,14 @@ double flops_batchnorm_eval(const struct node *node) {
 struct cupel_tensor *cupel_batchnorm_eval(struct cupel_tensor *x, struct cupel_tensor *weight,
                                           struct cupel_tensor *bias, struct cupel_tensor *running_mean,
                                           struct cupel_tensor *running_var, double eps) {
-    return NODE_ADD(batchnorm_eval, ATTR(number, .b = eps), x, weight, bias, running_mean, running_var);
+    return NODE_ADD(batchnorm_eval, ATTR(norm, .eps = eps), x, weight, bias, running_mean, running_var);
 }
 
 void grad_batchnorm_eval(const struct node *node, struct cupel_tensor *const *dy, const bool *need,
                          struct cupel_tensor **dx) {
     struct cupel_tensor *x = node->in[0], *weight = node->in[1], *mean = node->in[3], *var = node->in[4];
     const unsigned axes = channel_norm(x).group;
-    struct cupel_tensor *invstd = cupel_power(cupel_scale(var, 1, node->attr.number.b), -0.5);
+    struct cupel_tensor *invstd = cupel_power(cupel_scale(var, 1, node->attr.norm.eps), -0.5);
     struct cupel_tensor *slope = cupel_mul(weight, invstd);
     if (need[0]) dx[0] = cupel_mul(dy[0], norm_spread(slope, x, axes));
     if (need[2] || need[3]) dx[2] = cupel_sum(dy[0], axes, false);

@@ -27,15 +27,15 @@ bool infer_layernorm(struct node *node) {
     if (!check_layernorm(node, &stat)) return false;
     if (bias->dtype != x->dtype || !cupel_shape_equal(&bias->shape, &weight->shape))
         return node_fail(node, "the bias must be like the weight");
-    if (!(node->attr.number.b > 0))
-        return node_fail(node, "eps must be above 0, not %g", node->attr.number.b);
+    if (!(node->attr.norm.eps > 0))
+        return node_fail(node, "eps must be above 0, not %g", node->attr.norm.eps);
     return node_out(node, x->dtype, &x->shape) && node_out(node, x->dtype, &stat) &&
            node_out(node, x->dtype, &stat);
 }
 
 struct cupel_tensor *cupel_layernorm(struct cupel_tensor *x, struct cupel_tensor *weight,
                                      struct cupel_tensor *bias, double eps) {
-    return NODE_ADD(layernorm, ATTR(number, .b = eps), x, weight, bias);
+    return NODE_ADD(layernorm, ATTR(norm, .eps = eps), x, weight, bias);
 }
 
 void grad_layernorm(const struct node *node, struct cupel_tensor *const *dy, const bool *need,

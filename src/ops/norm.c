@@ -26,7 +26,7 @@ static int64_t group_size(const struct cupel_tensor *x, unsigned group) {
 
 bool norm_infer_grad(struct node *node, const struct cupel_shape *stat) {
     const struct cupel_tensor *x = node->in[0], *weight = node->in[1];
-    const struct cupel_shape *shapes[] = {&x->shape, &weight->shape, stat, stat, &x->shape};
+    const struct cupel_shape *shapes[] = {&x->shape, &weight->shape, stat, stat, &x->shape, &weight->shape};
     for (int i = 0; i < node->n_in; i++)
         if (!is_real(node->in[i]) || node->in[i]->dtype != x->dtype ||
             !cupel_shape_equal(&node->in[i]->shape, shapes[i]))

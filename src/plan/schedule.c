@@ -25,12 +25,6 @@ static void edges_free(struct edges *edges) {
     free(edges->before);
 }
 
-/* The version of a state that an input reads through aliases, or the input itself. */
-static const struct cupel_tensor *version_of(const struct cupel_tensor *tensor) {
-    while (ops[tensor->node->op].flags & OP_ALIAS) tensor = tensor->node->in[0];
-    return tensor;
-}
-
 typedef void (*edge_fn)(void *context, int from, int to);
 
 /* Calls `edge` for every pair that must keep its order. */
@@ -40,7 +34,7 @@ static void each_edge(const struct cupel_graph *graph, const int *replaced_by, e
         for (int i = 0; i < node->n_in; i++) {
             edge(context, node->in[i]->node->id, n);
             if (ops[node->op].flags & OP_ALIAS) continue;
-            int replacer = replaced_by[version_of(node->in[i])->id];
+            int replacer = replaced_by[tensor_version(node->in[i])->id];
             if (replacer >= 0 && replacer != n) edge(context, n, replacer);
         }
     }

@@ -8,6 +8,20 @@
 
 #include "cpu/fast/fast.h"
 
+/* What an activation makes of a number, or of a gradient: `below` times it where `sign` is not above 0. */
+static inline float cut(float sign, float number, float below) {
+    const float scaled = below * number, low = below == 0 ? 0 : scaled;
+    return sign <= 0 ? low : number;
+}
+
+/* What the call's activation multiplies numbers below 0 by. */
+static float factor_below(const struct call *call) {
+    const int activation = call->node->attr.norm.activation;
+    return activation == ACTIVATION_NONE   ? 1
+           : activation == ACTIVATION_RELU ? 0
+                                           : (float)call->node->attr.norm.slope;
+}
+
 /* What a pass goes over. */
 struct field {
     int64_t channels, run; /* elements of one channel that follow one another; 1: rows of all channels */
@@ -34,50 +48,53 @@ struct sums {
     double a, b;
 };
 
-/* Adds to each channel's sums, over some units, `A` and `B` of element i of x and z and channel c's p and q. Few rows at a
+/* Adds to each channel's sums, over some units, `A` and `B` of element i of x and z and channel c's p to s. Few rows at a
  * time are summed in single precision. */
-#define SUMS(name, A, B)                                                                             \
-    static void name(const struct field *field, const float *restrict x, const float *restrict z,    \
-                     const float *restrict p, const float *restrict q, int64_t from, int64_t to,     \
-                     struct sums *sums) {                                                            \
-        (void)z, (void)q;                                                                            \
-        if (field->run > 1) {                                                                        \
-            for (int64_t unit = from; unit < to; unit++) {                                           \
-                const int64_t c = unit % field->channels, end = (unit + 1) * field->run;             \
-                for (int64_t first = unit * field->run; first < end; first += RUN) {                 \
-                    const int64_t last = first + RUN < end ? first + RUN : end;                      \
-                    float a = 0, b = 0;                                                              \
-                    _Pragma("omp simd reduction(+ : a, b)") for (int64_t i = first; i < last; i++) { \
-                        a += A;                                                                      \
-                        b += B;                                                                      \
-                    }                                                                                \
-                    sums[c].a += (double)a;                                                          \
-                    sums[c].b += (double)b;                                                          \
-                }                                                                                    \
-            }                                                                                        \
-            return;                                                                                  \
-        }                                                                                            \
-        for (int64_t strip = 0; strip < field->channels; strip += STRIP) {                           \
-            const int64_t count = field->channels - strip < STRIP ? field->channels - strip : STRIP; \
-            for (int64_t first = from; first < to; first += ROWS) {                                  \
-                float a[STRIP] = {0}, b[STRIP] = {0};                                                \
-                for (int64_t row = first; row < first + ROWS && row < to; row++)                     \
-                    for (int64_t k = 0; k < count; k++) {                                            \
-                        const int64_t c = strip + k, i = row * field->channels + c;                  \
-                        a[k] += A;                                                                   \
-                        b[k] += B;                                                                   \
-                    }                                                                                \
-                for (int64_t k = 0; k < count; k++) {                                                \
-                    sums[strip + k].a += (double)a[k];                                               \
-                    sums[strip + k].b += (double)b[k];                                               \
-                }                                                                                    \
-            }                                                                                        \
-        }                                                                                            \
+#define SUMS(name, A, B)                                                                                  \
+    static void name(const struct field *field, const float *restrict x, const float *restrict z,         \
+                     const float *restrict p, const float *restrict q, const float *restrict r,           \
+                     const float *restrict s, float below, int64_t from, int64_t to, struct sums *sums) { \
+        (void)z, (void)q, (void)r, (void)s, (void)below;                                                  \
+        if (field->run > 1) {                                                                             \
+            for (int64_t unit = from; unit < to; unit++) {                                                \
+                const int64_t c = unit % field->channels, end = (unit + 1) * field->run;                  \
+                for (int64_t first = unit * field->run; first < end; first += RUN) {                      \
+                    const int64_t last = first + RUN < end ? first + RUN : end;                           \
+                    float a = 0, b = 0;                                                                   \
+                    _Pragma("omp simd reduction(+ : a, b)") for (int64_t i = first; i < last; i++) {      \
+                        a += A;                                                                           \
+                        b += B;                                                                           \
+                    }                                                                                     \
+                    sums[c].a += (double)a;                                                               \
+                    sums[c].b += (double)b;                                                               \
+                }                                                                                         \
+            }                                                                                             \
+            return;                                                                                       \
+        }                                                                                                 \
+        for (int64_t strip = 0; strip < field->channels; strip += STRIP) {                                \
+            const int64_t count = field->channels - strip < STRIP ? field->channels - strip : STRIP;      \
+            for (int64_t first = from; first < to; first += ROWS) {                                       \
+                float a[STRIP] = {0}, b[STRIP] = {0};                                                     \
+                for (int64_t row = first; row < first + ROWS && row < to; row++)                          \
+                    for (int64_t k = 0; k < count; k++) {                                                 \
+                        const int64_t c = strip + k, i = row * field->channels + c;                       \
+                        a[k] += A;                                                                        \
+                        b[k] += B;                                                                        \
+                    }                                                                                     \
+                for (int64_t k = 0; k < count; k++) {                                                     \
+                    sums[strip + k].a += (double)a[k];                                                    \
+                    sums[strip + k].b += (double)b[k];                                                    \
+                }                                                                                         \
+            }                                                                                             \
+        }                                                                                                 \
     }
 /* Of differences from p, which is near the mean, so that nothing is lost when they are squared. */
 SUMS(sum_squares, x[i] - p[c], (x[i] - p[c]) * (x[i] - p[c]))
 /* Of the gradient z, and of its product with the normalised x. */
 SUMS(sum_gradient, z[i], z[i] * ((x[i] - p[c]) * q[c]))
+/* The same behind an activation of (x - p) r + s. */
+#define CUT(x, z) cut((x - p[c]) * r[c] + s[c], z, below)
+SUMS(sum_cut_gradient, CUT(x[i], z[i]), CUT(x[i], z[i]) * ((x[i] - p[c]) * q[c]))
 
 /* Adds up the threads' sums of a channel. */
 static struct sums total(const struct sums *own, int threads, int64_t channels, int64_t c) {
@@ -91,26 +108,29 @@ static struct sums total(const struct sums *own, int threads, int64_t channels, 
 
 /* ---- what is done to each element ---- */
 
-/* y = EXPRESSION of element i of x and z and channel c's p, q, r and s, over some units. */
-#define MAP(name, expression)                                                                              \
-    static void name(const struct field *field, const float *x, const float *z, const float *p,            \
-                     const float *q, const float *r, const float *s, int64_t from, int64_t to, float *y) { \
-        (void)z, (void)s;                                                                                  \
-        for (int64_t unit = from; unit < to; unit++) {                                                     \
-            if (field->run > 1) {                                                                          \
-                const int64_t c = unit % field->channels;                                                  \
-                _Pragma("omp simd") for (int64_t i = unit * field->run; i < (unit + 1) * field->run; i++)  \
-                    y[i] = expression;                                                                     \
-            } else {                                                                                       \
-                _Pragma("omp simd") for (int64_t c = 0; c < field->channels; c++) {                        \
-                    const int64_t i = unit * field->channels + c;                                          \
-                    y[i] = expression;                                                                     \
-                }                                                                                          \
-            }                                                                                              \
-        }                                                                                                  \
+/* y = EXPRESSION of element i of x and z and channel c's p, q, r, s and t, over some units. */
+#define MAP(name, expression)                                                                             \
+    static void name(const struct field *field, const float *x, const float *z, const float *p,           \
+                     const float *q, const float *r, const float *s, const float *t, float below,         \
+                     int64_t from, int64_t to, float *y) {                                                \
+        (void)z, (void)s, (void)t, (void)below;                                                           \
+        for (int64_t unit = from; unit < to; unit++) {                                                    \
+            if (field->run > 1) {                                                                         \
+                const int64_t c = unit % field->channels;                                                 \
+                _Pragma("omp simd") for (int64_t i = unit * field->run; i < (unit + 1) * field->run; i++) \
+                    y[i] = expression;                                                                    \
+            } else {                                                                                      \
+                _Pragma("omp simd") for (int64_t c = 0; c < field->channels; c++) {                       \
+                    const int64_t i = unit * field->channels + c;                                         \
+                    y[i] = expression;                                                                    \
+                }                                                                                         \
+            }                                                                                             \
+        }                                                                                                 \
     }
 MAP(normalise, (x[i] - p[c]) * q[c] + r[c])
+MAP(normalise_cut, cut((x[i] - p[c]) * q[c] + r[c], (x[i] - p[c]) * q[c] + r[c], below))
 MAP(put_back, z[i] * q[c] + (x[i] - p[c]) * r[c] + s[c])
+MAP(put_back_cut, cut((x[i] - p[c]) * q[c] + t[c], z[i], below) * q[c] + (x[i] - p[c]) * r[c] + s[c])
 
 #define IN(i) ((const float *)call->in[i].data)
 #define OUT(i) ((float *)call->out[i].data)
@@ -141,8 +161,9 @@ static float typical(const struct field *field, const float *x, int64_t c) {
 static void run_batchnorm(struct call *call) {
     const struct field field = field_of(&call->in[2]);
     const int64_t channels = field.channels;
-    const double momentum = call->node->attr.number.a, eps = call->node->attr.number.b,
+    const double momentum = call->node->attr.norm.momentum, eps = call->node->attr.norm.eps,
                  size = (double)view_count(&call->in[2]) / (double)channels;
+    const float below = factor_below(call);
     struct sums *own = call->workspace;
     float *slope = (float *)(own + call->device->threads * channels), *pilot = slope + channels;
     for (int64_t c = 0; c < channels; c++) pilot[c] = typical(&field, IN(2), c);
@@ -151,7 +172,7 @@ static void run_batchnorm(struct call *call) {
         const int thread = omp_get_thread_num(), threads = omp_get_num_threads();
         const int64_t from = share(&field, thread), to = share(&field, thread + 1);
         memset(own + thread * channels, 0, (size_t)channels * sizeof *own);
-        sum_squares(&field, IN(2), NULL, pilot, NULL, from, to, own + thread * channels);
+        sum_squares(&field, IN(2), NULL, pilot, NULL, NULL, NULL, 1, from, to, own + thread * channels);
 #pragma omp barrier
 #pragma omp for schedule(static)
         for (int64_t c = 0; c < channels; c++) {
@@ -165,7 +186,8 @@ static void run_batchnorm(struct call *call) {
             OUT(3)[c] = (float)((1 - momentum) * (double)IN(0)[c] + momentum * mean);
             OUT(4)[c] = (float)((1 - momentum) * (double)IN(1)[c] + momentum * square / (size - 1));
         }
-        normalise(&field, IN(2), NULL, OUT(1), slope, IN(4), NULL, from, to, OUT(0));
+        (below == 1 ? normalise : normalise_cut)(&field, IN(2), NULL, OUT(1), slope, IN(4), NULL, NULL, below,
+                                                 from, to, OUT(0));
     }
 }
 
@@ -173,40 +195,44 @@ static void run_batchnorm_grad(struct call *call) {
     const struct field field = field_of(&call->in[0]);
     const int64_t channels = field.channels;
     const double size = (double)view_count(&call->in[0]) / (double)channels;
+    const float below = factor_below(call), *const bias = below == 1 ? NULL : IN(5);
     struct sums *own = call->workspace;
     float *of_dy = (float *)(own + call->device->threads * channels), *of_x = of_dy + channels,
           *shift = of_x + channels;
+    for (int64_t c = 0; c < channels; c++) of_dy[c] = (float)((double)IN(1)[c] * (double)IN(3)[c]);
 #pragma omp parallel num_threads(call->device->threads) if (view_count(&call->in[0]) > FAST_SERIAL_HEAVY)
     {
         const int thread = omp_get_thread_num(), threads = omp_get_num_threads();
         const int64_t from = share(&field, thread), to = share(&field, thread + 1);
         memset(own + thread * channels, 0, (size_t)channels * sizeof *own);
-        sum_gradient(&field, IN(0), IN(4), IN(2), IN(3), from, to, own + thread * channels);
+        (below == 1 ? sum_gradient : sum_cut_gradient)(&field, IN(0), IN(4), IN(2), IN(3), of_dy, bias, below,
+                                                       from, to, own + thread * channels);
 #pragma omp barrier
 #pragma omp for schedule(static)
         for (int64_t c = 0; c < channels; c++) {
             const struct sums sums = total(own, threads, channels, c);
             const double invstd = (double)IN(3)[c], slope = (double)IN(1)[c] * invstd;
-            of_dy[c] = (float)slope;
             of_x[c] = (float)(-slope * invstd * sums.b / size);
             shift[c] = (float)(-slope * sums.a / size);
             OUT(1)[c] = (float)sums.b;
             OUT(2)[c] = (float)sums.a;
         }
-        put_back(&field, IN(0), IN(4), IN(2), of_dy, of_x, shift, from, to, OUT(0));
+        (below == 1 ? put_back : put_back_cut)(&field, IN(0), IN(4), IN(2), of_dy, of_x, shift, bias, below,
+                                               from, to, OUT(0));
     }
 }
 
 static void run_batchnorm_eval(struct call *call) {
     const struct field field = field_of(&call->in[0]);
+    const float below = factor_below(call);
     float *slope = call->workspace;
     for (int64_t c = 0; c < field.channels; c++)
-        slope[c] = (float)((double)IN(1)[c] / sqrt((double)IN(4)[c] + call->node->attr.number.b));
+        slope[c] = (float)((double)IN(1)[c] / sqrt((double)IN(4)[c] + call->node->attr.norm.eps));
 #pragma omp parallel num_threads(call->device->threads) if (view_count(&call->in[0]) > FAST_SERIAL_HEAVY)
     {
         const int thread = omp_get_thread_num();
-        normalise(&field, IN(0), NULL, IN(3), slope, IN(2), NULL, share(&field, thread),
-                  share(&field, thread + 1), OUT(0));
+        (below == 1 ? normalise : normalise_cut)(&field, IN(0), NULL, IN(3), slope, IN(2), NULL, NULL, below,
+                                                 share(&field, thread), share(&field, thread + 1), OUT(0));
     }
 }
 
