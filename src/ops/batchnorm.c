@@ -49,8 +49,8 @@ double flops_batchnorm(const struct node *node) {
 struct cupel_tensor *cupel_batchnorm(struct cupel_tensor *x, struct cupel_tensor *weight,
                                      struct cupel_tensor *bias, struct cupel_tensor *running_mean,
                                      struct cupel_tensor *running_var, double momentum, double eps) {
-    return NODE_ADD(batchnorm, ATTR(norm, .momentum = momentum, .eps = eps), running_mean, running_var, x, weight,
-                    bias);
+    return NODE_ADD(batchnorm, ATTR(norm, .momentum = momentum, .eps = eps), running_mean, running_var, x,
+                    weight, bias);
 }
 
 void grad_batchnorm(const struct node *node, struct cupel_tensor *const *dy, const bool *need,
