@@ -17,6 +17,10 @@ struct trial {
     struct cupel_error error;
 };
 
+/* Skips the test where there is no such device; true elsewhere. Only GPUs may be missing: the emulator is missing where the
+ * build has none (CUPEL_NO_EMULATOR). */
+bool need_device(const char *name);
+
 /* Opens the device and builds the case's nodes. Values are the same for every device and dtype. */
 void trial_build(struct trial *trial, const struct op_case *one, const char *device, enum cupel_dtype real);
 /* Compiles for outputs[0..count) and writes all inputs. False with trial->error set on failure. */

@@ -12,16 +12,6 @@ struct way {
     struct cupel_plan_options options;
 };
 
-/* Whether the device is there; the test is skipped when it is not. */
-static bool has_device(const char *name) {
-    struct cupel_device *device = NULL;
-    struct cupel_error error = {0};
-    const bool has = cupel_device_open(name, 1, &device, &error) == CUPEL_OK;
-    cupel_device_close(device);
-    if (!has) cr_skip_test("%s", error.message);
-    return has;
-}
-
 /* The first run of a plan calls kernels one by one, the second records them and the third repeats what was recorded: all
  * give the same bits. */
 static void judge_runs(struct trial *trial, const struct pick *pick, const char *what) {
@@ -94,9 +84,9 @@ static void judge_half(const struct pick *pick, const char *device) {
         judge_device(pick, device, ways, 4, true, fmax(tolerance_of(pick), half > 0 ? half : 1e-2));
 }
 
-#define JUDGE_DEVICE(device, precision)                            \
-    JUDGE(device##_##precision##_against_reference, ALL) {         \
-        if (has_device(#device)) judge_##precision(pick, #device); \
+#define JUDGE_DEVICE(device, precision)                             \
+    JUDGE(device##_##precision##_against_reference, ALL) {          \
+        if (need_device(#device)) judge_##precision(pick, #device); \
     }
 JUDGE_DEVICE(emu, f32)
 JUDGE_DEVICE(emu, tf32)

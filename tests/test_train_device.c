@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "files.h"
+#include "judge.h"
 #include "train/checkpoint.h"
 #include "training.h"
 
@@ -13,10 +14,8 @@ enum { STEPS = 20 };
 /* Twenty steps, of which `losses` gets every loss; the test is skipped where the device is not. */
 static struct cupel_train_result run(const struct cupel_model *model, struct cupel_run_options options,
                                      char *out, double losses[STEPS]) {
-    struct cupel_device *device = NULL;
     struct cupel_error error = {0};
-    if (cupel_device_open(options.device, 1, &device, &error) != CUPEL_OK) cr_skip_test("%s", error.message);
-    cupel_device_close(device);
+    need_device(options.device);
     const struct cupel_train_options train_options = {
         .run = options, .steps = STEPS, .out = out, .log_steps = 1};
     struct cupel_train_result result = train(model, &train_options, CUPEL_OK, NULL);
