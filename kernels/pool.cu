@@ -1,7 +1,6 @@
 /* Pooling. One thread makes one element of the result, or one vector of channels where they lie innermost, and consecutive
  * threads consecutive ones in the result's memory. Gradients gather: a thread goes over the windows that
- * cover its element of the image, so that nothing is added to twice and nothing depends on order. Sums are in f32, those
- * of a window's rows before that of the rows. */
+ * cover its element of the image, so that nothing is added to twice and nothing depends on order. Sums are in f32. */
 #include "numeric.cuh"
 #include "pool.h"
 
@@ -77,7 +76,24 @@ __device__ __forceinline__ void store_indices(int32_t *to, const int32_t (&from)
     }
 }
 
-/* In front of a body that makes the vector i of the result, at `to`. */
+/* Calls use(h, w, numbers) for each vector of a plane that lies in the range, with two of them loaded ahead. */
+template <int width, class T, class Use>
+__device__ __forceinline__ void for_each_in(const T *plane, const pooling &of, const span &rows,
+                                            const span &columns, Use use) {
+    for (int64_t h = rows.from; h < rows.to; h++) {
+        const T *row = plane + h * of.from[2];
+        for (int64_t w = columns.from; w < columns.to; w += 2) {
+            const bool both = w + 1 < columns.to;
+            float first[width], second[width] = {};
+            load_floats(row + w * of.from[3], first);
+            if (both) load_floats(row + (w + 1) * of.from[3], second);
+            use(h, w, first);
+            if (both) use(h, w + 1, second);
+        }
+    }
+}
+
+/* In front of a body that makes the vector i of the result. */
 #define FOR_EACH_VECTOR(of, i)                                                  \
     for (int64_t i = blockIdx.x * int64_t{threads} + threadIdx.x; i < of.count; \
          i += gridDim.x * int64_t{threads})
@@ -87,23 +103,23 @@ template <class T, int width> __global__ void maxpool(const T *x, T *y, int32_t 
         const pixel to = pixel_of<width>(of, i);
         const span rows = window_at(of, 0, to.h, of.from_size[0]),
                    columns = window_at(of, 1, to.w, of.from_size[1]);
-        float best[width], value[width];
+        float best[width];
         int32_t where[width];
         UNROLL
         for (int v = 0; v < width; v++) {
             best[v] = -INFINITY;
             where[v] = static_cast<int32_t>(rows.from * of.from_size[1] + columns.from);
         }
-        for (int64_t h = rows.from; h < rows.to; h++)
-            for (int64_t w = columns.from; w < columns.to; w++) {
-                load_floats(x + at(of.from, {to.n, to.c, h, w}), value);
-                UNROLL
-                for (int v = 0; v < width; v++) {
-                    const bool take = value[v] > best[v] || isnan(value[v]);
-                    best[v] = take ? value[v] : best[v];
-                    where[v] = take ? static_cast<int32_t>(h * of.from_size[1] + w) : where[v];
-                }
-            }
+        for_each_in<width>(x + at(of.from, {to.n, to.c, 0, 0}), of, rows, columns,
+                           [&](int64_t h, int64_t w, const float(&value)[width]) {
+                               const auto here = static_cast<int32_t>(h * of.from_size[1] + w);
+                               UNROLL
+                               for (int v = 0; v < width; v++) {
+                                   const bool take = value[v] > best[v] || isnan(value[v]);
+                                   best[v] = take ? value[v] : best[v];
+                                   where[v] = take ? here : where[v];
+                               }
+                           });
         store_floats(y + at(of.to, to), best);
         store_indices(argmax + at(of.index, to), where);
     }
@@ -116,15 +132,14 @@ __global__ void maxpool_grad(const T *dy, const int32_t *argmax, T *dx, pooling 
         const span rows = places_over(of, 0, to.h, of.from_size[0]),
                    columns = places_over(of, 1, to.w, of.from_size[1]);
         const auto mine = static_cast<int32_t>(to.h * of.to_size[1] + to.w);
-        float sum[width] = {}, part[width];
-        int32_t where[width];
-        for (int64_t h = rows.from; h < rows.to; h++)
-            for (int64_t w = columns.from; w < columns.to; w++) {
-                load_floats(dy + at(of.from, {to.n, to.c, h, w}), part);
-                load_indices(argmax + at(of.index, {to.n, to.c, h, w}), where);
-                UNROLL
-                for (int v = 0; v < width; v++) sum[v] += where[v] == mine ? part[v] : 0;
-            }
+        float sum[width] = {};
+        for_each_in<width>(dy + at(of.from, {to.n, to.c, 0, 0}), of, rows, columns,
+                           [&](int64_t h, int64_t w, const float(&part)[width]) {
+                               int32_t where[width];
+                               load_indices(argmax + at(of.index, {to.n, to.c, h, w}), where);
+                               UNROLL
+                               for (int v = 0; v < width; v++) sum[v] += where[v] == mine ? part[v] : 0;
+                           });
         store_floats(dx + at(of.to, to), sum);
     }
 }
@@ -157,18 +172,13 @@ template <class T, int width> __global__ void avgpool(const T *x, T *y, pooling 
         const pixel to = pixel_of<width>(of, i);
         const span rows = window_at(of, 0, to.h, of.from_size[0]),
                    columns = window_at(of, 1, to.w, of.from_size[1]);
-        float sum[width] = {}, value[width];
-        for (int64_t h = rows.from; h < rows.to; h++) {
-            float row[width] = {};
-            for (int64_t w = columns.from; w < columns.to; w++) {
-                load_floats(x + at(of.from, {to.n, to.c, h, w}), value);
-                UNROLL
-                for (int v = 0; v < width; v++) row[v] += value[v];
-            }
-            UNROLL
-            for (int v = 0; v < width; v++) sum[v] += row[v];
-        }
         const float factor = 1.f / static_cast<float>(rows.divisor * columns.divisor);
+        float sum[width] = {};
+        for_each_in<width>(x + at(of.from, {to.n, to.c, 0, 0}), of, rows, columns,
+                           [&](int64_t, int64_t, const float(&value)[width]) {
+                               UNROLL
+                               for (int v = 0; v < width; v++) sum[v] += value[v];
+                           });
         UNROLL
         for (int v = 0; v < width; v++) sum[v] *= factor;
         store_floats(y + at(of.to, to), sum);
@@ -180,20 +190,15 @@ template <class T, int width> __global__ void avgpool_grad(const T *dy, T *dx, p
         const pixel to = pixel_of<width>(of, i);
         const span rows = places_over(of, 0, to.h, of.from_size[0]),
                    columns = places_over(of, 1, to.w, of.from_size[1]);
-        float sum[width] = {}, part[width];
-        for (int64_t h = rows.from; h < rows.to; h++) {
-            const int64_t height = window_at(of, 0, h, of.to_size[0]).divisor;
-            float row[width] = {};
-            for (int64_t w = columns.from; w < columns.to; w++) {
-                const int64_t divisor = height * window_at(of, 1, w, of.to_size[1]).divisor;
-                const float factor = 1.f / static_cast<float>(divisor);
-                load_floats(dy + at(of.from, {to.n, to.c, h, w}), part);
-                UNROLL
-                for (int v = 0; v < width; v++) row[v] += factor * part[v];
-            }
-            UNROLL
-            for (int v = 0; v < width; v++) sum[v] += row[v];
-        }
+        float sum[width] = {};
+        for_each_in<width>(dy + at(of.from, {to.n, to.c, 0, 0}), of, rows, columns,
+                           [&](int64_t h, int64_t w, const float(&part)[width]) {
+                               const int64_t elements = window_at(of, 0, h, of.to_size[0]).divisor *
+                                                        window_at(of, 1, w, of.to_size[1]).divisor;
+                               const float factor = 1.f / static_cast<float>(elements);
+                               UNROLL
+                               for (int v = 0; v < width; v++) sum[v] += factor * part[v];
+                           });
         store_floats(dx + at(of.to, to), sum);
     }
 }

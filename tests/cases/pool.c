@@ -28,6 +28,15 @@ static void build_maxpool_layer(const struct op_case *one, struct cupel_tensor *
     struct cupel_tensor *x = cupel_bias_add(in[0], in[1]);
     out[0] = cupel_maxpool(one->arg[10] ? cupel_tanh(x) : cupel_leaky_relu(x, 0.25), &pool);
 }
+/* Of numbers that tie: with arg[10], of -infinities and zeros, else of NaNs and ones. */
+static void build_maxpool_ties(const struct op_case *one, struct cupel_tensor **in,
+                               struct cupel_tensor **out) {
+    const struct cupel_pool pool = pool_of(one);
+    struct cupel_tensor *x = one->arg[10] ? cupel_step(in[0]) : cupel_scale(cupel_sign(in[0]), 1, 1e-3);
+    out[1] = cupel_maxpool(cupel_log(x), &pool);
+    out[0] = out[1] ? &out[1]->node->out[1] : NULL;
+    out[1] = cupel_step(cupel_scale(out[1], 1, 0.5));
+}
 CASES(maxpool) = {
     {"one", build_maxpool, {IMAGE(1, 1, 1, 1)}, {1, 1}},
     {"k2", build_maxpool, {IMAGE(2, 3, 4, 6)}, {2, 2}},
@@ -45,6 +54,13 @@ CASES(maxpool) = {
     {"channels-in-vectors", build_maxpool, {IMAGE(2, 8, 5, 6)}, {3, 2, 2, 1, 1, 1}},
     {"many-channels", build_maxpool, {IMAGE(3, 24, 9, 11)}, {3, 3, 2, 2, 1, 1}},
     {"many-channels-f32", build_maxpool, {IMAGE(5, 20, 8, 11)}, {2, 3, 2, 1, 1, 0}},
+    {"nans", build_maxpool_ties, {{{4, {2, 9, 7, 9}}}}, {2, 3, 1, 2}, .no_grad = true},
+    {"nans-in-vectors", build_maxpool_ties, {{{4, {2, 8, 7, 9}}}}, {3, 2, 2, 1}, .no_grad = true},
+    {"minus-infinities",
+     build_maxpool_ties,
+     {{{4, {3, 9, 5, 9}}}},
+     {2, 2, 1, 2, 1, 1, 0, 0, 0, 0, 1},
+     .no_grad = true},
     {"after-leaky-relu", build_maxpool_layer, {IMAGE(2, 3, 4, 5), {{1, {3}}}}, {2, 2}},
     {"after-tanh-overlapping",
      build_maxpool_layer,

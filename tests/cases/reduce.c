@@ -62,6 +62,12 @@ CASES(sum) = {
 static void build_max(const struct op_case *one, struct cupel_tensor **in, struct cupel_tensor **out) {
     out[0] = cupel_max(favourite_layout(in[0]), (unsigned)one->arg[0], one->arg[1]);
 }
+/* Among numbers that may be NaN: the result is 0 where one is, and 1 where none is and one is above 1. */
+static void build_max_of_nans(const struct op_case *one, struct cupel_tensor **in,
+                              struct cupel_tensor **out) {
+    struct cupel_tensor *x = cupel_log(cupel_scale(in[0], 1, one->number[0]));
+    out[0] = cupel_step(cupel_max(x, (unsigned)one->arg[0], one->arg[1]));
+}
 CASES(max) = {
     {"one", build_max, {{{1, {1}}, CASE_DISTINCT}}, {1}},
     {"all", build_max, {{{3, {3, 5, 7}}, CASE_DISTINCT}}, {CUPEL_ALL_AXES}},
@@ -72,6 +78,14 @@ CASES(max) = {
     {"channels", build_max, {{{4, {3, 5, 2, 7}}, CASE_DISTINCT}}, {2}},
     {"rows-in-vectors", build_max, {{{2, {5, 64}}, CASE_DISTINCT}}, {2}},
     {"planes-in-vectors", build_max, {{{4, {3, 16, 4, 6}}, CASE_DISTINCT}}, {12}},
+    {"nans", build_max_of_nans, {{{2, {40, 3}}}}, {2}, .no_grad = true},
+    {"nans-among-columns",
+     build_max_of_nans,
+     {{{2, {40, 30}}, CASE_POSITIVE}},
+     {1},
+     {-0.53},
+     .no_grad = true},
+    {"nans-in-vectors", build_max_of_nans, {{{2, {30, 64}}, CASE_POSITIVE}}, {2}, {-0.52}, .no_grad = true},
     {"many-all", build_max, {{{3, {67, 31, 37}}, CASE_DISTINCT}}, {CUPEL_ALL_AXES}},
     {"many-columns", build_max, {{{2, {601, 40}}, CASE_DISTINCT}}, {1}},
     {0},
