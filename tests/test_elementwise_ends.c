@@ -12,13 +12,9 @@ static const float ends[] = {NAN, -INFINITY, -1e18f,  -200,  -88, -12,    -4,   
                              2,   4,         16.5f,   20.f,  88,  200,    1e18f, INFINITY};
 enum { ENDS = (int)(sizeof ends / sizeof *ends), PAIRS = ENDS * ENDS };
 
-/* Whether the op is one formula of its inputs and the numbers p and q. */
-static bool is_formula(const struct op *op) {
-    return op->flags & OP_ELEMENTWISE && op->inplace;
-}
-
-/* op(a, b) for each end a and each end b, to be freed; NULL when the op refuses p and q. */
-static float *run(const char *device, enum op_id op, double p, double q) {
+/* op(a, b) for each end a and each end b, as a node of its own or as
+ * a chain. To be freed; NULL when the op refuses p and q. */
+static float *run(const char *device, enum op_id op, double p, double q, bool chained) {
     struct bench bench = bench_open(device);
     float *a = malloc(PAIRS * sizeof *a), *b = malloc(PAIRS * sizeof *b);
     for (int i = 0; i < PAIRS; i++) {
@@ -28,6 +24,7 @@ static float *run(const char *device, enum op_id op, double p, double q) {
     struct cupel_tensor *in[] = {cupel_constant(bench.graph, CUPEL_F32, &CUPEL_SHAPE(PAIRS), a),
                                  cupel_constant(bench.graph, CUPEL_F32, &CUPEL_SHAPE(PAIRS), b)};
     struct cupel_tensor *y = node_add_list(op, in, ops[op].max_in, ATTR(number, .a = p, .b = q));
+    if (y && chained) y = node_add_list(OP_chain, in, 2, ATTR(chain, .count = 1, .step = {{op, 0, 1, p, q}}));
     if (!y) {
         bench_close(&bench);
         free(a);
@@ -51,15 +48,15 @@ static bool same(float x, float y) {
 static void compare(const char *device) {
     const double numbers[][2] = {{0.5, 4}, {2, 2}, {-1, 3}, {0, INFINITY}};
     for (int op = 0; op < OP_COUNT; op++) {
-        if (!is_formula(&ops[op])) continue;
-        for (int n = 0; n < 4; n++) {
-            const double p = numbers[n][0], q = numbers[n][1];
-            float *found = run(device, (enum op_id)op, p, q),
-                  *expected = run("reference", (enum op_id)op, p, q);
+        if (!op_chains((enum op_id)op)) continue;
+        for (int n = 0; n < 8; n++) {
+            const double p = numbers[n / 2][0], q = numbers[n / 2][1];
+            float *found = run(device, (enum op_id)op, p, q, n % 2);
+            float *expected = run("reference", (enum op_id)op, p, q, false);
             for (int i = 0; i < PAIRS && found; i++)
-                cr_expect(same(found[i], expected[i]), "%s: %s(%g, %g; %g, %g) is %.9g, not %.9g", device,
-                          ops[op].name, (double)ends[i / ENDS], (double)ends[i % ENDS], p, q,
-                          (double)found[i], (double)expected[i]);
+                cr_expect(same(found[i], expected[i]), "%s%s: %s(%g, %g; %g, %g) is %.9g, not %.9g", device,
+                          n % 2 ? ", chained" : "", ops[op].name, (double)ends[i / ENDS],
+                          (double)ends[i % ENDS], p, q, (double)found[i], (double)expected[i]);
             free(found);
             free(expected);
         }

@@ -78,6 +78,10 @@ struct cupel_graph *graph_clone_live(const struct cupel_graph *graph, struct cup
 /* Merges nodes in place where one kernel can do the work of two. Nodes left without users are removed. */
 void graph_fuse(struct cupel_graph *graph, struct cupel_tensor **outputs, int count);
 
+/* Makes one node of elementwise nodes of which each reads the one before and nobody else does. Tensors have their types and
+ * layouts. */
+void graph_chain(struct cupel_graph *graph, struct cupel_tensor *const *outputs, int count);
+
 /* Records "PLACE: op name (scope): message; inputs were ..." as the graph's error and returns false. */
 bool node_fail(struct node *node, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The same before there is a node, for constructors. Always NULL. */

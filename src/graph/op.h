@@ -11,6 +11,18 @@ enum op_id {
     OP_COUNT
 };
 
+/* Elementwise ops one after another, as one node: each step takes an input of the node or the value so far, which it replaces;
+ * the last value is the result. */
+enum { CHAIN_STEPS = 8, CHAIN_INPUTS = 6, CHAIN_VALUE = -1 };
+struct chain {
+    int count;
+    struct chain_step {
+        enum op_id op;
+        int a, b; /* which input, or CHAIN_VALUE, which b of ops of one input is */
+        double p, q;
+    } step[CHAIN_STEPS];
+};
+
 /* Parameters of a node. Each op uses the member that its constructor fills; what it does not use is zero. */
 union attr {
     struct {
@@ -49,6 +61,7 @@ union attr {
         double factor; /* of sum, so that a mean is one node */
         bool keep, transpose_a, transpose_b;
     } shape;
+    struct chain chain;
     struct cupel_sgd sgd;
     struct cupel_adam adam;
     struct cupel_rmsprop rmsprop;
@@ -118,5 +131,10 @@ struct op {
 };
 
 extern const struct op ops[OP_COUNT];
+
+/* Whether the op can be a step of a chain: one formula of its inputs and attr.number. */
+static inline bool op_chains(enum op_id op) {
+    return ops[op].flags & OP_ELEMENTWISE && ops[op].inplace && ops[op].max_in <= 2;
+}
 
 #endif

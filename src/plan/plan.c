@@ -149,6 +149,8 @@ static enum cupel_status plan_build(struct cupel_plan *plan, const struct cupel_
     CUPEL_TRY(check_precision(plan, error));
     CUPEL_TRY(plan_layout(plan->graph, layout_of(plan), error));
     CUPEL_TRY(plan_precision(plan, error));
+    if (plan->device->backend->chains && !plan->options.nofuse)
+        graph_chain(plan->graph, plan->outputs, plan->n_outputs);
     CUPEL_TRY(plan_schedule(plan->graph, error));
     CUPEL_TRY(plan_prepare(plan, error));
     CUPEL_TRY(plan_memory(plan, error));
