@@ -36,7 +36,6 @@ __global__ void chain(kernel_program program, const T *x0, const T *x1, const T 
                       const T *x5, T *y, int64_t n) {
     constexpr int width = vector_of<T>;
     const int64_t i = (blockIdx.x * int64_t{threads} + threadIdx.x) * width, count = n - i;
-    if (count <= 0) return;
     float value[width] = {};
     for (int s = 0; s < program.count; s++) {
         const kernel_step step = program.step[s];

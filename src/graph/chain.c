@@ -1,4 +1,5 @@
-/* Chains of elementwise nodes become one node, which reads its inputs once and writes its result once. */
+/* Chains of elementwise nodes become one node, which reads its inputs once and writes its result once. All tensors of such a
+ * node lie alike and are of one type, so those of a chain do. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,19 +32,11 @@ static struct chain chain_of(const struct node *node) {
                                     .q = node->attr.number.b}}};
 }
 
-/* Whether all of the node's tensors lie alike. */
-static bool is_uniform(const struct node *node) {
-    for (int i = 0; i < node->n_in; i++)
-        if (node->in[i]->dtype != node->out[0].dtype) return false;
-    return true;
-}
-
 /* Whether `maker` may be computed where `node`, an input of which it makes, is: nobody else wants its result, and what
  * it reads is still the same there. */
 static bool may_move(const struct pass *pass, const struct node *maker, const struct node *node) {
     const struct cupel_tensor *result = &maker->out[0];
-    if ((maker->op != OP_chain && !op_chains(maker->op)) || !is_uniform(maker)) return false;
-    if (result->dtype != node->out[0].dtype || result->layout != node->out[0].layout) return false;
+    if (maker->op != OP_chain && !op_chains(maker->op)) return false;
     int uses = 0;
     for (int i = 0; i < node->n_in; i++) uses += node->in[i] == result;
     if (uses != pass->uses[result->id]) return false;
@@ -70,9 +63,7 @@ static bool append(struct pass *pass, struct node *maker, struct node *node) {
     chain.step[chain.count++] = (struct chain_step){
         .op = node->op, .a = operand[0], .b = operand[1], .p = node->attr.number.a, .q = node->attr.number.b};
     memcpy(inputs, in, (size_t)n_in * sizeof(struct cupel_tensor *));
-    for (int i = 0; i < node->n_in; i++) pass->uses[node->in[i]->id]--;
-    for (int i = 0; i < maker->n_in; i++) pass->uses[maker->in[i]->id]--;
-    for (int i = 0; i < n_in; i++) pass->uses[inputs[i]->id]++;
+    pass->uses[maker->out[0].id] = 0;
     node->op = OP_chain;
     node->in = inputs;
     node->n_in = n_in;
@@ -81,7 +72,7 @@ static bool append(struct pass *pass, struct node *maker, struct node *node) {
 }
 
 static void visit(struct pass *pass, struct node *node) {
-    if (!op_chains(node->op) || !is_uniform(node)) return;
+    if (!op_chains(node->op)) return;
     for (int i = 0; i < node->n_in; i++) {
         struct node *maker = node->in[i]->node;
         if (may_move(pass, maker, node) && append(pass, maker, node)) return;
