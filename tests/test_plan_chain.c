@@ -1,6 +1,9 @@
 /* Chains: which elementwise nodes become one, and that the numbers stay. */
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "bench.h"
 #include "graph/node.h"
@@ -126,6 +129,21 @@ Test(plan_chain, tensors_of_two_types_are_not_mixed) {
     /* Three chains; casts of two inputs, between the chains, and of the output. */
     cr_expect_eq(nodes, 8, "%d nodes", nodes);
     for (int k = 0; k < N; k++) cr_expect_float_eq(found[k], expected[k], 0.02f * fabsf(expected[k]));
+}
+
+Test(plan_chain, prints_its_steps) {
+    struct bench bench = bench_open("emu");
+    struct cupel_tensor *out;
+    build_three(&bench, &out);
+    bench_compile(&bench, &out, 1, NULL);
+    char *text = NULL;
+    size_t size;
+    FILE *file = open_memstream(&text, &size);
+    cupel_plan_print(bench.plan, file);
+    fclose(file);
+    cr_expect_not_null(strstr(text, "scale+mul+relu "), "%s", text);
+    free(text);
+    bench_close(&bench);
 }
 
 Test(plan_chain, a_chain_that_reads_what_is_not_there_is_refused) {
