@@ -23,14 +23,15 @@ NOT_MUTATED = {"common.cuh"}
 @dataclass(frozen=True)
 class Mutant:
     path: Path
+    source: str  # the file's text
     kind: str
     function: str
     start: int
     end: int
-    text: str  # what text[start:end] of the file becomes
+    text: str  # what source[start:end] becomes
 
-    def apply(self, source):
-        return source[:self.start] + self.text + source[self.end:]
+    def apply(self):
+        return self.source[:self.start] + self.text + self.source[self.end:]
 
 
 def files():
@@ -38,9 +39,8 @@ def files():
     return [path for path in sorted(paths) if path.name not in NOT_MUTATED]
 
 
-def regions(path):
+def regions(path, source):
     """(source with everything blank that is no code, [(function, start, end)])"""
-    source = path.read_text()
     code = without_comments(source)
     if path.suffix != ".def":
         return without_nvcc(code), [(f.name, f.start, f.end) for f in functions(source) if f.emulated]
@@ -50,9 +50,9 @@ def regions(path):
 
 
 def skipped(code, start, end):
-    """Where nothing is mutated: static_assert, template heads, constants of the compiler."""
+    """Where nothing is mutated: assertions and constants of the compiler, declarations of shared memory."""
     spans = []
-    for found in re.finditer(r"\bstatic_assert\s*\(|\bif constexpr \(|\bconstexpr \w+ [^;(]*=[^;]*;", code[start:end]):
+    for found in re.finditer(r"\b(?:static_assert|SHARED|DYN_SHARED|if constexpr) ?\(|\bconstexpr \w+ [^;(]*=[^;]*;", code[start:end]):
         last = start + found.end()
         if code[last - 1] == "(":
             last = closing(code, last - 1) + 1
@@ -198,7 +198,8 @@ def list_mutants():
     """All mutants, in the order of files, functions, kinds and places; no two make the same text."""
     result = []
     for path in files():
-        code, functions_ = regions(path)
+        source = path.read_text()
+        code, functions_ = regions(path, source)
         seen = set()
         for function, start, end in functions_:
             never = skipped(code, start, end)
@@ -210,5 +211,5 @@ def list_mutants():
                     if any(a <= first < b for a, b in spans) or (first, last, text) in seen:
                         continue
                     seen.add((first, last, text))
-                    result.append(Mutant(path, kind, function, first, last, text))
+                    result.append(Mutant(path, source, kind, function, first, last, text))
     return result

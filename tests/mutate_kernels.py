@@ -73,8 +73,8 @@ class Build:
                 self.compile["emu-ub", unit] = words + UNDEFINED
                 self.object["emu-ub", unit] = self.object["emu", unit]
         # Headers' text counts for every file that includes them, directly or not.
-        text = {path.name: path.read_text() for path in KERNELS.iterdir() if path.is_file()}
-        self.includes = {name: self.closure(name, text) for name in text}
+        self.text = {path.name: path.read_text() for path in KERNELS.iterdir() if path.is_file()}
+        self.includes = {name: self.closure(name, self.text) for name in self.text}
 
     @staticmethod
     def closure(name, text):
@@ -145,7 +145,7 @@ def ops_of(build, launches):
     for unit in build.users("kernel.h"):
         bodies, kernels = {}, set()
         for name in build.includes[unit]:
-            text = (KERNELS / name).read_text()
+            text = build.text[name]
             for function in functions(text) if name.endswith((".cu", ".cuh")) else []:
                 words = set(re.findall(r"\w+", text[function.start:function.end]))
                 bodies[function.name] = bodies.get(function.name, set()) | words
@@ -170,8 +170,8 @@ def choose(mutants, seed):
     """The mutants in an order that goes round the files and kinds, and that an edit elsewhere leaves as it is."""
     buckets = {}
     for mutant in mutants:
-        line = line_of(mutant, mutant.path.read_text())
-        key = hashlib.sha256(f"{seed} {line} {mutant.text}".encode()).hexdigest()
+        before, _ = changed_lines(mutant)
+        key = hashlib.sha256(f"{seed} {before} {mutant.text}".encode()).hexdigest()
         buckets.setdefault((mutant.path.name, mutant.kind), []).append((key, mutant.start, mutant))
     for bucket in buckets.values():
         bucket.sort(key=lambda entry: entry[:2])
@@ -182,8 +182,9 @@ def choose(mutants, seed):
     return order
 
 
-def changed_lines(mutant, source):
+def changed_lines(mutant):
     """What the mutant changes, as lines without their indentation: before and after."""
+    source = mutant.source
     first = source.rfind("\n", 0, mutant.start) + 1
     last = source.find("\n", mutant.end)
     before = source[first:last]
@@ -191,12 +192,8 @@ def changed_lines(mutant, source):
     return tuple(" ".join(text.split()) for text in (before, after))
 
 
-def line_of(mutant, source):
-    return changed_lines(mutant, source)[0]
-
-
-def place(mutant, source):
-    line = source.count("\n", 0, mutant.start) + 1
+def place(mutant):
+    line = mutant.source.count("\n", 0, mutant.start) + 1
     return f"{mutant.path.relative_to(ROOT)}:{line} {mutant.function} {mutant.kind}"
 
 
@@ -219,13 +216,12 @@ class Trial:
         self.original, self.sound, self.lock = {}, set(), threading.Lock()
 
     def tree(self, name):
-        """A copy of the kernels' sources, to be mutated."""
+        """A copy of the kernels' sources as they were at the start, to be mutated."""
         tree = self.folder / name
         shutil.rmtree(tree, ignore_errors=True)
         (tree / "kernels").mkdir(parents=True)
-        for path in KERNELS.iterdir():
-            if path.is_file():
-                shutil.copyfile(path, tree / "kernels" / path.name)
+        for file, text in self.build.text.items():
+            (tree / "kernels" / file).write_text(text)
         return tree
 
     def unchanged(self, unit):
@@ -239,17 +235,18 @@ class Trial:
             return self.original[unit]
 
     def __call__(self, mutant):
-        """(verdict, what is known of it): caught, survived, same or invalid."""
-        source = mutant.path.read_text()
+        """(verdict, what is known of it): caught, survived, same, invalid, or unjudged when no case that passes without it
+        executes it."""
         tree = self.tree(f"mutant-{threading.get_ident()}")
-        (tree / "kernels" / mutant.path.name).write_text(mutant.apply(source))
-        executed, same = False, True
+        (tree / "kernels" / mutant.path.name).write_text(mutant.apply())
+        judged, same = False, True
         for unit in self.build.users(mutant.path.name):
             ops = self.ops.get((unit, mutant.function)) or self.ops.get((unit, None))
             if mutant.path.suffix == ".def":
                 ops = self.ops[unit, None]
             if not ops:
                 continue
+            judged = True
             made = self.build.make_object("emu", unit, tree)
             if not made:
                 return "invalid", ""
@@ -259,10 +256,9 @@ class Trial:
             caught = self.judged(mutant, unit, tree, ops)
             if caught:
                 return "caught", caught
-            executed = True
-        if same:
-            return "same", ""
-        return "survived", "" if executed else "no case executes it"
+        if not judged:
+            return "unjudged", ""
+        return ("same" if same else "survived"), ""
 
     def judged(self, mutant, unit, tree, ops):
         stages, made = list(STAGES), set()
@@ -323,17 +319,16 @@ def main():
                if re.search(options.file, mutant.path.name) and re.search(options.kind, mutant.kind)]
     if options.list:
         for mutant in mutants:
-            source = mutant.path.read_text()
-            print(place(mutant, source), *changed_lines(mutant, source), sep="\n    ")
+            print(place(mutant), *changed_lines(mutant), sep="\n    ")
         print(f"{len(mutants)} mutants")
         return
     explained = read_explained()
-    known = {(name, *changed_lines(mutant, mutant.path.read_text())) for mutant in everything for name in (mutant.path.name, "*")}
+    known = {(name, *changed_lines(mutant)) for mutant in everything for name in (mutant.path.name, "*")}
     stale = [entry for entry in explained if entry not in known]
 
     start, count = time.time(), len(mutants) if options.all else options.count
     build = Build(options.build.resolve())
-    verdicts = {"caught": 0, "survived": 0, "same": 0, "invalid": 0}
+    verdicts = dict.fromkeys(("caught", "survived", "same", "invalid", "unjudged"), 0)
     per_kind = {kind: [0, 0] for kind in KINDS}
     unexplained, equivalent, notes = [], 0, []
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
@@ -354,18 +349,17 @@ def main():
                     mutant = waiting.pop(future)
                     verdict, what = future.result()
                     verdicts[verdict] += 1
-                    source = mutant.path.read_text()
-                    before, after = changed_lines(mutant, source)
+                    before, after = changed_lines(mutant)
                     why = explained.get((mutant.path.name, before, after)) or explained.get(("*", before, after))
                     if verdict in ("caught", "survived"):
                         per_kind[mutant.kind][1] += 1
                         per_kind[mutant.kind][0] += verdict == "caught"
                     if verdict == "caught":
-                        print(f"caught    {place(mutant, source)}: {what[:150]}", flush=True)
+                        print(f"caught    {place(mutant)}: {what[:150]}", flush=True)
                         if why:
-                            notes.append(f"{place(mutant, source)} is explained, but caught")
+                            notes.append(f"{place(mutant)} is explained, but caught")
                     elif verdict == "survived":
-                        text = f"{place(mutant, source)} {what}\n    - {before}\n    + {after}"
+                        text = f"{place(mutant)} {what}\n    - {before}\n    + {after}"
                         print(f"{'explained' if why else 'SURVIVED '} {text}", flush=True)
                         if why:
                             equivalent += 1
@@ -387,7 +381,7 @@ def main():
     print(f"{tried} mutants of {len(everything)} in {len({m.path for m in everything})} files, seed {options.seed}, "
           f"{time.time() - start:.0f} s: {caught} caught, {equivalent} survived and are explained, {len(unexplained)} survived; "
           f"{100 * caught / max(1, tried):.1f} % of all, {100 * rate:.1f} % of those that are not explained; "
-          f"left out: {verdicts['same']} compile to the same code, {verdicts['invalid']} do not compile")
+          f"left out: {verdicts['same']} compile to the same code, {verdicts['invalid']} do not compile, {verdicts['unjudged']} no passing case executes")
     failed = len(unexplained) + len(stale) + (rate < WANTED and not unexplained)
     print(f"{caught + equivalent} passed, {failed} failed")
     sys.exit(1 if failed or not tried else 0)
