@@ -6,8 +6,7 @@
 #include <string.h>
 
 #include "cast.h"
-#include "cuda/nvidia/own.h"
-#include "elementwise.h"
+#include "cuda/nvidia/last.h"
 #include "shape.h"
 
 /* A prepared call. Workspace is divided among what cuDNN wants, the weight as it wants it, and the narrow result. */
@@ -32,23 +31,6 @@ static size_t view_size(const struct view *view, cudnnDataType_t type) {
 }
 
 /* ---- running ---- */
-
-/* The bias and the activation, on what cuDNN has left in the output. */
-static void last_steps(struct call *call) {
-    static const enum kernel_formula formulas[] = {[ACTIVATION_RELU] = KERNEL_relu,
-                                                   [ACTIVATION_LEAKY_RELU] = KERNEL_leaky_relu,
-                                                   [ACTIVATION_SIGMOID] = KERNEL_sigmoid,
-                                                   [ACTIVATION_TANH] = KERNEL_tanh};
-    const struct view *y = &call->out[0];
-    const enum activation activation = (enum activation)call->node->attr.conv.activation;
-    const int64_t count = view_count(y);
-    if (call->n_in > 2)
-        cuda_check(call, kernel_bias_add(y->data, call->in[2].data, y->data, cuda_type(y), count,
-                                         y->stride[1], y->shape.dim[1], cuda_stream(call)));
-    if (activation != ACTIVATION_NONE)
-        cuda_check(call, kernel_elementwise(formulas[activation], cuda_type(y), y->data, NULL, y->data, count,
-                                            (float)call->node->attr.conv.slope, 0, cuda_stream(call)));
-}
 
 /* The weight that the call makes, from where cuDNN has left it. */
 static void put_weight(struct call *call, const struct conv_run *run, void *made) {
@@ -86,7 +68,7 @@ static void run_conv(struct call *call) {
         cudnn_plan_execute(run->plan, cuda_stream(call), data, workspace, &call->error) != CUPEL_OK)
         return;
     if (op == OP_conv2d_weight) put_weight(call, run, weight_data);
-    if (run->way == CONV_APART) last_steps(call);
+    if (run->way == CONV_APART) nvidia_last_steps(call);
     if (run->way == CONV_NARROW)
         cuda_check(call, kernel_cast(made, cuda_type(&call->in[0]), call->out[0].data, KERNEL_F32,
                                      view_count(&call->out[0]), cuda_stream(call)));

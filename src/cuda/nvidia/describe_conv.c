@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cuda/cuda.h"
+#include "cuda/nvidia/align.h"
 
 static const char *const way_names[CONV_WAYS] = {"whole", "apart", "narrow"};
 
@@ -23,23 +24,6 @@ static struct cudnn_tensor tensor_of(const struct view *view, bool nhwc) {
     const int64_t last[] = {h * w * c, 1, w * c, c}, first[] = {c * h * w, h * w, w, 1};
     memcpy(tensor.stride, nhwc ? last : first, sizeof tensor.stride);
     return tensor;
-}
-
-/* Memory of the plan is aligned to 64 bytes, and so are parts where the model places them, but not wherever they may be
- * placed. */
-static bool is_aligned(const struct cupel_tensor *tensor) {
-    int64_t offset = 0;
-    const int64_t size = (int64_t)cupel_dtype_size(tensor->dtype);
-    for (const struct node *node = tensor->node; node->op == OP_part || node->op == OP_reshape;
-         node = node->in[0]->node)
-        if (node->op == OP_part) offset += node->attr.state.offset;
-    return offset * size % 16 == 0;
-}
-
-static bool all_aligned(const struct node *node) {
-    for (int i = 0; i < node->n_in; i++)
-        if (!is_aligned(node->in[i])) return false;
-    return true;
 }
 
 static bool way_applies(const struct call *call, enum conv_way way) {
@@ -62,7 +46,7 @@ bool conv_describe(const struct call *call, enum conv_way way, struct cudnn_conv
                                 : op == OP_conv2d_image ? &call->in[0]
                                                         : &call->in[1];
     const bool nhwc = cuda_is_nhwc(image) && cuda_is_nhwc(result);
-    if (!way_applies(call, way) || !all_aligned(call->node)) return false;
+    if (!way_applies(call, way) || !nvidia_aligned(call->node)) return false;
     if (!nhwc && !(cuda_is_nchw(image) && cuda_is_nchw(result))) return false;
     const union attr *attr = &call->node->attr;
     *conv = (struct cudnn_conv){.op = op,

@@ -38,8 +38,7 @@
     F(cublasLtMatmulPreferenceCreate)       \
     F(cublasLtMatmulPreferenceDestroy)      \
     F(cublasLtMatmulPreferenceSetAttribute) \
-    F(cublasLtMatmulAlgoGetHeuristic)       \
-    F(cublasLtMatmulAlgoConfigGetAttribute)
+    F(cublasLtMatmulAlgoGetHeuristic) F(cublasLtMatmulAlgoCheck) F(cublasLtMatmulAlgoConfigGetAttribute)
 
 /* One pointer for each function, by its name. */
 #define LIBRARY_POINTER(name) __typeof__(name) *name;

@@ -47,8 +47,3 @@ const struct tune_source *nvidia_conv(const struct call *call) {
     }
     return nvidia && nvidia->cudnn_handle ? &source : NULL;
 }
-
-const struct tune_source *nvidia_matmul(const struct call *call) {
-    (void)call;
-    return NULL;
-}
