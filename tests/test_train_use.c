@@ -135,7 +135,12 @@ Test(train_use, impossible_options_are_refused) {
         enum cupel_status status;
         const char *text;
     } rows[] = {
-        {{.run.precision = "bf16"}, CUPEL_UNSUPPORTED, "bf16"},
+        {{.run = {.device = "cpu", .precision = "bf16"}},
+         CUPEL_UNSUPPORTED,
+         "device cpu does not compute in bf16"},
+        {{.run = {.device = "reference", .precision = "tf32"}},
+         CUPEL_UNSUPPORTED,
+         "does not compute in tf32"},
         {{.run.precision = "f31"}, CUPEL_INVALID, "known precisions"},
         {{.run.device = "abacus"}, CUPEL_INVALID, "abacus"},
         {{.run.batch = -1}, CUPEL_INVALID, "-1 images"},

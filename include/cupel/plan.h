@@ -91,6 +91,15 @@ enum cupel_layout {
  * images and activations in 16 bits and multiply those; sums, losses, gradients of parameters and updates stay f32. */
 enum cupel_precision { CUPEL_PRECISION_F32, CUPEL_PRECISION_TF32, CUPEL_PRECISION_BF16, CUPEL_PRECISION_F16 };
 
+/* "f32", "tf32", "bf16" or "f16"; and the precision of such a name, CUPEL_INVALID for another. */
+const char *cupel_precision_text(enum cupel_precision precision);
+enum cupel_status cupel_precision_read(const char *text, enum cupel_precision *precision,
+                                       struct cupel_error *error);
+
+/* The precision that a device trains in unless told otherwise: BF16 on cuda where the GPU has it (from compute capability
+ * 8.0 on), F32 elsewhere. */
+enum cupel_precision cupel_device_precision(const struct cupel_device *device);
+
 struct cupel_plan_options {
     bool debug;  /* no memory reuse; poison every tensor with NaN before each run, frame it with guard bands
                     and check them */

@@ -27,12 +27,14 @@ extern "C" {
 /* Where to run and what to replace of the model file. Zero-initialised it means: as the model file says, on
  * the best device. */
 struct cupel_run_options {
-    const char *device;    /* as for cupel_device_open; NULL: "auto" */
-    int threads;           /* 0: one for each core */
-    const char *precision; /* NULL or "f32"; others are CUPEL_UNSUPPORTED */
-    bool deterministic;    /* the same bits in every run, even where that is slower; the processor's devices
+    const char *device; /* as for cupel_device_open; NULL: "auto" */
+    int threads;        /* 0: one for each core */
+    const char *
+        precision; /* "f32", "tf32", "bf16" or "f16"; NULL: as cupel_device_precision has it. One that the device
+                              does not compute in is CUPEL_UNSUPPORTED */
+    bool deterministic; /* the same bits in every run, even where that is slower; the processor's devices
                               always give them as long as the number of threads stays the same */
-    const char *data;      /* NULL: the model's data.path */
+    const char *data;   /* NULL: the model's data.path */
     bool stream;   /* keep images in the host's memory and send each batch, as is done anyway for sets that
                               do not fit on the device; results are the same */
     int64_t batch; /* images in a batch; 0: the model's */

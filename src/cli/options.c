@@ -50,7 +50,7 @@ static const struct option options[] = {
     {"--threads", WITH_MODEL, 0, OPTION_NUMBER, "N", AT(threads), 1, 1024,
      .help = "threads of device cpu (default: one for each core)"},
     {"--precision", WITH_MODEL, 0, OPTION_WORD, "f32|tf32|bf16|f16", AT(precision),
-     .help = "arithmetic of the heavy ops (default f32)"},
+     .help = "what to compute in (default bf16 on cuda, f32 elsewhere)"},
     {"--epochs", COMMAND_TRAIN, 0, OPTION_NUMBER, "N", AT(epochs), 1, INT32_MAX,
      "passes over the training images"},
     {"--steps", COMMAND_TRAIN, 0, OPTION_NUMBER, "N", AT(steps), 1, INT32_MAX,

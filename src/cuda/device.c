@@ -61,6 +61,9 @@ enum cupel_status cuda_open(struct cupel_device *device, struct cupel_error *err
         unmake(made);
         return status;
     }
+    /* The emulator's 16-bit numbers save no time. */
+    if (strcmp(CUPEL_MODULE_NAME, "cuda") == 0 && made->architecture >= 80)
+        device->precision = CUPEL_PRECISION_BF16;
     snprintf(device->description, sizeof device->description, "%s, sm_%d, %d multiprocessors, %.1f GiB",
              properties.name, made->architecture, made->multiprocessors,
              (double)properties.totalGlobalMem / 1073741824);

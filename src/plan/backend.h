@@ -79,9 +79,15 @@ struct cupel_device {
     const struct backend *backend;
     int index; /* which of several alike: 1 for cuda:1 */
     int threads;
+    enum cupel_precision
+        precision; /* to train in unless told otherwise; open sets it where that is not f32 */
     char description[300];
     void *own; /* the backend's */
 };
+
+/* CUPEL_UNSUPPORTED unless the device can compute in the precision. */
+enum cupel_status device_check_precision(const struct cupel_device *device, enum cupel_precision precision,
+                                         struct cupel_error *error);
 
 extern const struct backend backend_reference, backend_cpu;
 

@@ -89,6 +89,37 @@ size_t cupel_device_room(struct cupel_device *device) {
     return device->backend->room ? device->backend->room(device) : SIZE_MAX;
 }
 
+static const char *const precisions[] = {"f32", "tf32", "bf16", "f16"};
+enum { N_PRECISIONS = sizeof precisions / sizeof *precisions };
+
+const char *cupel_precision_text(enum cupel_precision precision) {
+    return (unsigned)precision < N_PRECISIONS ? precisions[precision] : "that";
+}
+
+enum cupel_status cupel_precision_read(const char *text, enum cupel_precision *precision,
+                                       struct cupel_error *error) {
+    for (int i = 0; i < N_PRECISIONS; i++) {
+        if (strcmp(text, precisions[i]) != 0) continue;
+        *precision = (enum cupel_precision)i;
+        return CUPEL_OK;
+    }
+    return cupel_fail(error, CUPEL_INVALID, "no precision '%s'; known precisions: f32, tf32, bf16, f16",
+                      text);
+}
+
+enum cupel_precision cupel_device_precision(const struct cupel_device *device) {
+    return device->precision;
+}
+
+enum cupel_status device_check_precision(const struct cupel_device *device, enum cupel_precision precision,
+                                         struct cupel_error *error) {
+    if (precision == CUPEL_PRECISION_F32 ||
+        ((unsigned)precision < N_PRECISIONS && device->backend->precisions >> precision & 1))
+        return CUPEL_OK;
+    return cupel_fail(error, CUPEL_UNSUPPORTED, "device %s does not compute in %s; use f32",
+                      device->backend->name, cupel_precision_text(precision));
+}
+
 const char *cupel_device_describe(const struct cupel_device *device) {
     return device->description;
 }

@@ -130,23 +130,13 @@ static enum layout layout_of(const struct cupel_plan *plan) {
     return backend->layout ? backend->layout(plan->graph) : LAYOUT_ROWS;
 }
 
-static enum cupel_status check_precision(const struct cupel_plan *plan, struct cupel_error *error) {
-    static const char *const names[] = {"f32", "tf32", "bf16", "f16"};
-    const unsigned precision = plan->options.precision;
-    if (precision == CUPEL_PRECISION_F32 ||
-        (precision < 4 && plan->device->backend->precisions >> precision & 1))
-        return CUPEL_OK;
-    return cupel_fail(error, CUPEL_UNSUPPORTED, "device %s does not compute in %s; use f32",
-                      plan->device->backend->name, precision < 4 ? names[precision] : "that");
-}
-
 static enum cupel_status plan_build(struct cupel_plan *plan, const struct cupel_graph *graph,
                                     struct cupel_error *error) {
     bool debug = plan->options.debug;
     plan->graph = graph_clone_live(graph, plan->outputs, plan->n_outputs);
     if (!plan->graph) return cupel_fail(error, CUPEL_NOMEM, "no memory for the plan's graph");
     if (!plan->options.nofuse) graph_fuse(plan->graph, plan->outputs, plan->n_outputs);
-    CUPEL_TRY(check_precision(plan, error));
+    CUPEL_TRY(device_check_precision(plan->device, plan->options.precision, error));
     CUPEL_TRY(plan_layout(plan->graph, layout_of(plan), error));
     CUPEL_TRY(plan_precision(plan, error));
     if (plan->device->backend->chains && !plan->options.nofuse)

@@ -183,7 +183,7 @@ enum cupel_status training_compile(const struct setup *setup, const struct sampl
            (struct cupel_tensor *[]){training.loss, cupel_scale(right, 1.0 / (double)batch, 0),
                                      is_finite(training.loss)},
            METRICS);
-    enum cupel_status status = cupel_compile(setup->store, graph, NULL, 0, NULL, plan, error);
+    enum cupel_status status = cupel_compile(setup->store, graph, NULL, 0, &setup->plan, plan, error);
     cupel_graph_free(graph);
     return status;
 }
@@ -211,7 +211,8 @@ enum cupel_status evaluation_compile(const struct setup *setup, const struct sam
     cupel_assign_add(cupel_state(graph, EVAL_CONFUSION, CUPEL_I32, &CUPEL_SHAPE(classes, classes), NULL),
                      cupel_confusion(logits, labels));
     struct cupel_tensor *probabilities = cupel_softmax(logits, 1);
-    enum cupel_status status = cupel_compile(setup->store, graph, &probabilities, 1, NULL, plan, error);
+    enum cupel_status status =
+        cupel_compile(setup->store, graph, &probabilities, 1, &setup->plan, plan, error);
     cupel_graph_free(graph);
     return status;
 }
@@ -224,7 +225,8 @@ enum cupel_status prediction_compile(const struct setup *setup, int64_t batch, s
     struct cupel_tensor *pixels = cupel_state(graph, PREDICT_IMAGES, CUPEL_U8, &shape, NULL);
     struct cupel_tensor *probabilities =
         cupel_softmax(infer(setup, graph, normalise(setup, pixels), false), 1);
-    enum cupel_status status = cupel_compile(setup->store, graph, &probabilities, 1, NULL, plan, error);
+    enum cupel_status status =
+        cupel_compile(setup->store, graph, &probabilities, 1, &setup->plan, plan, error);
     cupel_graph_free(graph);
     return status;
 }

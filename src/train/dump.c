@@ -84,7 +84,7 @@ static enum cupel_status compile(struct dump *dump, struct cupel_graph *graph, i
     struct cupel_tensor *labels = cupel_state(graph, LABELS, CUPEL_I32, &CUPEL_SHAPE(dump->count), NULL);
     training_append(setup, graph, images, labels, dump->steps, &training);
     dump->outputs[0] = training.loss;
-    CUPEL_TRY(cupel_compile(setup->store, graph, dump->outputs, outputs, NULL, plan, error));
+    CUPEL_TRY(cupel_compile(setup->store, graph, dump->outputs, outputs, &setup->plan, plan, error));
     for (int i = 0; i < outputs; i++) dump->shapes[i] = *cupel_tensor_shape(dump->outputs[i]);
     return CUPEL_OK;
 }

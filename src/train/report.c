@@ -322,17 +322,20 @@ static int64_t parameters(const struct cupel_model *model) {
 }
 
 /* Devices describe themselves only when open. One that is gone by now is called by its name. */
+/* The device and what it computed in. */
 static void add_device(struct report *report) {
     const struct cupel_run_options *run = &report->options->run;
-    const char *name = run->device ? run->device : "auto";
+    const char *name = run->device ? run->device : "auto", *precision = run->precision;
     struct cupel_device *device;
     char text[400];
     snprintf(text, sizeof text, "%s", name);
     if (cupel_device_open(name, run->threads, &device, NULL) == CUPEL_OK) {
         snprintf(text, sizeof text, "%s: %s", cupel_device_name(device), cupel_device_describe(device));
+        if (!precision) precision = cupel_precision_text(cupel_device_precision(device));
         cupel_device_close(device);
     }
     add_fact(report, "device", text);
+    add_fact(report, "precision", precision ? precision : "the device's own");
 }
 
 static void add_facts(struct report *report) {
@@ -344,7 +347,6 @@ static void add_facts(struct report *report) {
     add_number(report, "parameters", parameters(report->model));
     add_fact(report, "data set", run->data ? run->data : cupel_model_data(report->model)->path);
     add_device(report);
-    add_fact(report, "precision", run->precision ? run->precision : "f32");
     buffer_format(&report->page, "<tr><td>seed</td><td>%" PRIu64 "</td></tr>\n",
                   run->has_seed ? run->seed : (uint64_t)train->seed);
     add_number(report, "batch", run->batch ? run->batch : train->batch);

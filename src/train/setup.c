@@ -3,16 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum cupel_status check_precision(const char *precision, struct cupel_error *error) {
-    static const char *const known[] = {"tf32", "bf16", "f16"};
-    if (!precision || strcmp(precision, "f32") == 0) return CUPEL_OK;
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (strcmp(precision, known[i]) == 0)
-            return cupel_fail(error, CUPEL_UNSUPPORTED,
-                              "precision %s is not supported by the processor's devices; use f32", precision);
-    return cupel_fail(error, CUPEL_INVALID, "no precision '%s'; known precisions: f32, tf32, bf16, f16",
-                      precision);
-}
+#include "plan/backend.h"
 
 /* The network must end in one number for each class. */
 static enum cupel_status check_network(const struct setup *setup, struct cupel_error *error) {
@@ -44,7 +35,17 @@ static enum cupel_status apply(const struct cupel_run_options *options, struct s
                           (unsigned long long)options->seed);
     if (options->batch) setup->train.batch = options->batch;
     if (options->has_seed) setup->train.seed = (int64_t)options->seed;
-    return check_precision(options->precision, error);
+    return CUPEL_OK;
+}
+
+/* What every plan of the program is compiled with; the device must compute in it. */
+static enum cupel_status set_plan(const struct cupel_run_options *options, struct setup *setup,
+                                  struct cupel_error *error) {
+    setup->plan = (struct cupel_plan_options){.precision = cupel_device_precision(setup->device),
+                                              .deterministic = options->deterministic};
+    if (options->precision)
+        CUPEL_TRY(cupel_precision_read(options->precision, &setup->plan.precision, error));
+    return device_check_precision(setup->device, setup->plan.precision, error);
 }
 
 /* Gets what setup_close gives back. */
@@ -53,6 +54,7 @@ static enum cupel_status hold(const struct cupel_run_options *options, struct se
     const char *device = options->device ? options->device : "auto";
     size_t channels = (size_t)setup->data->shape.dim[0];
     CUPEL_TRY(cupel_device_open(device, options->threads, &setup->device, error));
+    CUPEL_TRY(set_plan(options, setup, error));
     setup->store = cupel_store_new(setup->device, (uint64_t)setup->train.seed);
     setup->mean = calloc(2 * channels, sizeof *setup->mean);
     if (!setup->store || !setup->mean) return cupel_fail(error, CUPEL_NOMEM, "no memory for a store");

@@ -14,6 +14,7 @@ struct setup {
     struct cupel_train_settings train; /* batch and seed as the options have them */
     float *mean, *deviation;           /* of each channel, for normalising */
     struct cupel_device *device;
+    struct cupel_plan_options plan; /* precision and determinism, for every plan */
     struct cupel_store *store;
 };
 
