@@ -107,7 +107,8 @@ struct adagrad_rule {
 /* Moments that the rule does not keep are not touched. */
 template <class Rule>
 __global__ void optimise(Rule rule, float *parameter, float *moment1, float *moment2, const float *gradient,
-                         const float *rate, const int64_t *step, int64_t n) {
+                         const float *rate, const int64_t *step, const float *go, int64_t n) {
+    if (go && *go == 0) return;
     const int64_t i = (blockIdx.x * int64_t{threads} + threadIdx.x) * width;
     rule.start(*rate, step);
     if (i + width <= n) {
@@ -135,32 +136,32 @@ __global__ void optimise(Rule rule, float *parameter, float *moment1, float *mom
 
 template <class Rule>
 static kernel_status launch(const Rule &rule, float *parameter, float *moment1, float *moment2,
-                            const float *gradient, const float *rate, const int64_t *step, int64_t n,
-                            void *stream) {
+                            const float *gradient, const float *rate, const int64_t *step, const float *go,
+                            int64_t n, void *stream) {
     LAUNCH((optimise<Rule>), blocks_for((n + width - 1) / width, threads, INT32_MAX), threads, 0, stream,
-           rule, parameter, moment1, moment2, gradient, rate, step, n);
+           rule, parameter, moment1, moment2, gradient, rate, step, go, n);
     return cudaGetLastError();
 }
 
-extern "C" kernel_status kernel_sgd(float *parameter, const float *gradient, const float *rate, int64_t n,
-                                    float weight_decay, void *stream) {
+extern "C" kernel_status kernel_sgd(float *parameter, const float *gradient, const float *rate,
+                                    const float *go, int64_t n, float weight_decay, void *stream) {
     sgd_rule rule{};
     rule.decay = weight_decay;
-    return launch(rule, parameter, nullptr, nullptr, gradient, rate, nullptr, n, stream);
+    return launch(rule, parameter, nullptr, nullptr, gradient, rate, nullptr, go, n, stream);
 }
 
 extern "C" kernel_status kernel_sgd_momentum(float *parameter, float *velocity, const float *gradient,
-                                             const float *rate, int64_t n, float momentum, float weight_decay,
-                                             bool nesterov, void *stream) {
+                                             const float *rate, const float *go, int64_t n, float momentum,
+                                             float weight_decay, bool nesterov, void *stream) {
     sgd_momentum_rule rule{};
     rule.momentum = momentum;
     rule.decay = weight_decay;
     rule.nesterov = nesterov;
-    return launch(rule, parameter, velocity, nullptr, gradient, rate, nullptr, n, stream);
+    return launch(rule, parameter, velocity, nullptr, gradient, rate, nullptr, go, n, stream);
 }
 
 extern "C" kernel_status kernel_adam(float *parameter, float *moment1, float *moment2, const float *gradient,
-                                     const float *rate, const int64_t *step, int64_t n,
+                                     const float *rate, const int64_t *step, const float *go, int64_t n,
                                      const struct kernel_adam_options *adam, void *stream) {
     adam_rule rule{};
     rule.log_beta1 = log(adam->beta1);
@@ -172,27 +173,27 @@ extern "C" kernel_status kernel_adam(float *parameter, float *moment1, float *mo
     const auto decay = static_cast<float>(adam->weight_decay);
     rule.penalty = adam->decoupled ? 0 : decay;
     rule.shrinkage = adam->decoupled ? decay : 0;
-    return launch(rule, parameter, moment1, moment2, gradient, rate, step, n, stream);
+    return launch(rule, parameter, moment1, moment2, gradient, rate, step, go, n, stream);
 }
 
 extern "C" kernel_status kernel_rmsprop(float *parameter, float *square, const float *gradient,
-                                        const float *rate, int64_t n, double alpha, float eps,
-                                        float weight_decay, void *stream) {
+                                        const float *rate, const float *go, int64_t n, double alpha,
+                                        float eps, float weight_decay, void *stream) {
     rmsprop_rule rule{};
     rule.alpha = static_cast<float>(alpha);
     rule.keep = static_cast<float>(1 - alpha);
     rule.eps = eps;
     rule.decay = weight_decay;
-    return launch(rule, parameter, square, nullptr, gradient, rate, nullptr, n, stream);
+    return launch(rule, parameter, square, nullptr, gradient, rate, nullptr, go, n, stream);
 }
 
 extern "C" kernel_status kernel_adagrad(float *parameter, float *square, const float *gradient,
-                                        const float *rate, int64_t n, float eps, float weight_decay,
-                                        void *stream) {
+                                        const float *rate, const float *go, int64_t n, float eps,
+                                        float weight_decay, void *stream) {
     adagrad_rule rule{};
     rule.eps = eps;
     rule.decay = weight_decay;
-    return launch(rule, parameter, square, nullptr, gradient, rate, nullptr, n, stream);
+    return launch(rule, parameter, square, nullptr, gradient, rate, nullptr, go, n, stream);
 }
 
 /* ---- clipping ---- */

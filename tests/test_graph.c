@@ -242,7 +242,7 @@ Test(graph, a_node_replaces_a_state_once) {
     struct cupel_graph *graph = cupel_graph_new(CUPEL_F64);
     struct cupel_tensor *x = state(graph, "x", 1);
     const struct cupel_sgd sgd = {.momentum = 0.9};
-    cr_assert_null(cupel_sgd(x, x, list(graph, 1, 2, 3), cupel_fill(graph, &CUPEL_SCALAR, 1), &sgd));
+    cr_assert_null(cupel_sgd(x, x, list(graph, 1, 2, 3), cupel_fill(graph, &CUPEL_SCALAR, 1), NULL, &sgd));
     EXPECT_ERROR(graph, "sgd_momentum: inputs 0 and 1 must be different states");
     cupel_graph_free(graph);
 }

@@ -17,22 +17,22 @@ enum { KIND, LIMIT, OWN };
 
 static struct cupel_tensor *add_sgd(const double *own, struct cupel_tensor **in) {
     const struct cupel_sgd sgd = {.momentum = own[0], .weight_decay = own[1], .nesterov = own[2] != 0};
-    return cupel_sgd(in[PARAMETER], in[MOMENT1], in[GRADIENT], in[RATE], &sgd);
+    return cupel_sgd(in[PARAMETER], in[MOMENT1], in[GRADIENT], in[RATE], NULL, &sgd);
 }
 
 static struct cupel_tensor *add_adam(const double *own, struct cupel_tensor **in) {
     const struct cupel_adam adam = {own[0], own[1], own[2], own[3], own[4] != 0};
-    return cupel_adam(in[PARAMETER], in[MOMENT1], in[MOMENT2], in[GRADIENT], in[RATE], in[STEP], &adam);
+    return cupel_adam(in[PARAMETER], in[MOMENT1], in[MOMENT2], in[GRADIENT], in[RATE], in[STEP], NULL, &adam);
 }
 
 static struct cupel_tensor *add_rmsprop(const double *own, struct cupel_tensor **in) {
     const struct cupel_rmsprop rmsprop = {own[0], own[1], own[2]};
-    return cupel_rmsprop(in[PARAMETER], in[MOMENT1], in[GRADIENT], in[RATE], &rmsprop);
+    return cupel_rmsprop(in[PARAMETER], in[MOMENT1], in[GRADIENT], in[RATE], NULL, &rmsprop);
 }
 
 static struct cupel_tensor *add_adagrad(const double *own, struct cupel_tensor **in) {
     const struct cupel_adagrad adagrad = {own[0], own[1]};
-    return cupel_adagrad(in[PARAMETER], in[MOMENT1], in[GRADIENT], in[RATE], &adagrad);
+    return cupel_adagrad(in[PARAMETER], in[MOMENT1], in[GRADIENT], in[RATE], NULL, &adagrad);
 }
 
 static struct cupel_tensor *(*const add_kind[])(const double *own, struct cupel_tensor **in) = {

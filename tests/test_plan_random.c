@@ -270,8 +270,8 @@ static void move_update(struct world *world) {
         range->tensor = cupel_ema(range->tensor, flat, 0.9);
         break;
     default:
-        range->tensor =
-            cupel_sgd(range->tensor, velocity, flat, cupel_fill(world->graph, &CUPEL_SCALAR, 0.1), &sgd);
+        range->tensor = cupel_sgd(range->tensor, velocity, flat, cupel_fill(world->graph, &CUPEL_SCALAR, 0.1),
+                                  NULL, &sgd);
     }
     range->depends = ++range->version;
     add_value(world, range->tensor, range->version, range->depends);

@@ -109,7 +109,7 @@ Test(worked, one_step_of_sigmoid_backpropagation) {
                  cupel_graph_error(bench.graph)->message);
     struct cupel_tensor *rate = vector(&bench, 1, (const float[]){0.9f});
     for (int i = 2; i < 6; i++)
-        cupel_sgd(targets[i], NULL, gradients[i], rate, &(struct cupel_sgd){.momentum = 0});
+        cupel_sgd(targets[i], NULL, gradients[i], rate, NULL, &(struct cupel_sgd){.momentum = 0});
     struct cupel_tensor *outputs[] = {hidden, output, gradients[0], gradients[1]};
     bench_compile(&bench, outputs, 4, NULL);
     set(&bench, "hidden.weight", (const float[]){0.2f, 0.4f, -0.5f, -0.3f, 0.1f, 0.2f}, 6);
@@ -156,7 +156,7 @@ Test(worked, the_8_3_8_encoder_learns_all_eight_codes) {
     struct cupel_tensor *rate = vector(&bench, 1, (const float[]){1});
     for (int i = 0; i < 4; i++)
         cupel_sgd(parameters[i], state(&bench, velocities[i], cupel_tensor_shape(parameters[i])),
-                  gradients[i], rate, &(struct cupel_sgd){.momentum = 0.9});
+                  gradients[i], rate, NULL, &(struct cupel_sgd){.momentum = 0.9});
     bench_compile(&bench, (struct cupel_tensor *[]){hidden, y}, 2, NULL);
     for (int step = 0; step < 5000; step++) bench_run(&bench);
     cr_assert_eq(cupel_plan_read(bench.plan, 0, codes, sizeof codes, &bench.error), CUPEL_OK);

@@ -146,7 +146,7 @@ const struct cupel_network *cupel_model_network_named(const struct cupel_model *
  *     parts = cupel_network_parts(network, graph, NULL);
  *     logits = cupel_network_forward(network, parts, images, true, NULL);
  *     gradient = cupel_parts_grad(parts, cupel_cross_entropy(logits, labels, 0, -100), NULL);
- *     cupel_adam(parts->range, moment1, moment2, gradient, rate, step, &adam);                     */
+ *     cupel_adam(parts->range, moment1, moment2, gradient, rate, step, NULL, &adam);                */
 
 /* One parameter. */
 struct cupel_parameter {

@@ -215,7 +215,8 @@ struct cupel_tensor *cupel_ema(struct cupel_tensor *average, struct cupel_tensor
 
 /* ---- optimizers: each returns the parameters' new version ----
  * parameter, moments: states of the real type; gradient: same shape; rate: real scalar or [1];
- * step: I64 [1] counting finished steps. Formulas are those of torch.optim. */
+ * step: I64 [1] counting finished steps; go: NULL, or a real scalar or [1] which, where it is 0, leaves all states as they
+ * are. Formulas are those of torch.optim. */
 struct cupel_sgd {
     double momentum, weight_decay;
     bool nesterov;
@@ -223,27 +224,41 @@ struct cupel_sgd {
 /* `velocity` may be NULL when momentum is 0. */
 struct cupel_tensor *cupel_sgd(struct cupel_tensor *parameter, struct cupel_tensor *velocity,
                                struct cupel_tensor *gradient, struct cupel_tensor *rate,
-                               const struct cupel_sgd *sgd);
+                               struct cupel_tensor *go, const struct cupel_sgd *sgd);
 struct cupel_adam {
     double beta1, beta2, eps, weight_decay;
     bool decoupled; /* AdamW (Loshchilov and Hutter 2019) */
 };
 struct cupel_tensor *cupel_adam(struct cupel_tensor *parameter, struct cupel_tensor *moment1,
                                 struct cupel_tensor *moment2, struct cupel_tensor *gradient,
-                                struct cupel_tensor *rate, struct cupel_tensor *step,
+                                struct cupel_tensor *rate, struct cupel_tensor *step, struct cupel_tensor *go,
                                 const struct cupel_adam *adam);
 struct cupel_rmsprop {
     double alpha, eps, weight_decay;
 };
 struct cupel_tensor *cupel_rmsprop(struct cupel_tensor *parameter, struct cupel_tensor *square,
                                    struct cupel_tensor *gradient, struct cupel_tensor *rate,
-                                   const struct cupel_rmsprop *rmsprop);
+                                   struct cupel_tensor *go, const struct cupel_rmsprop *rmsprop);
 struct cupel_adagrad {
     double eps, weight_decay;
 };
 struct cupel_tensor *cupel_adagrad(struct cupel_tensor *parameter, struct cupel_tensor *square,
                                    struct cupel_tensor *gradient, struct cupel_tensor *rate,
-                                   const struct cupel_adagrad *adagrad);
+                                   struct cupel_tensor *go, const struct cupel_adagrad *adagrad);
+/* What 16-bit gradients need that would be too small: the loss is multiplied by `scale`, a state of one real number, before
+ * its gradient is taken. cupel_unscale divides a gradient by it again; *finite becomes 1, or 0 when the result has an
+ * infinity or NaN, and can be an optimizer's `go`. (Micikevicius et al. 2018; torch.amp.GradScaler) */
+struct cupel_tensor *cupel_unscale(struct cupel_tensor *gradient, struct cupel_tensor *scale,
+                                   struct cupel_tensor **finite);
+/* Counts in counts, an I64 [2] state, the finite steps since the scale last changed and all of them. The scale is multiplied
+ * by `backoff` when a step is not finite, by `growth` after `interval` finite ones, unless it became infinite. PyTorch's
+ * defaults: growth 2, backoff 0.5, interval 2000, and a scale that starts at 65536. Returns the scale's new version. */
+struct cupel_scaling {
+    double growth, backoff;
+    int64_t interval;
+};
+struct cupel_tensor *cupel_adapt_scale(struct cupel_tensor *scale, struct cupel_tensor *counts,
+                                       struct cupel_tensor *finite, const struct cupel_scaling *scaling);
 /* gradient * min(1, limit / (norm + 1e-6)) with the Euclidean norm of the whole range (torch
  * clip_grad_norm_). By value: cupel_clamp(gradient, -limit, limit). */
 struct cupel_tensor *cupel_clip_norm(struct cupel_tensor *gradient, double limit);

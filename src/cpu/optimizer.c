@@ -8,7 +8,13 @@ static real penalised(real gradient, real parameter, double decay) {
     return decay != 0 ? gradient + (real)decay * parameter : gradient;
 }
 
+/* Whether the update is permitted: by the input behind the others, where there is one. */
+static bool goes(const struct call *call) {
+    return call->n_in == ops[call->node->op].min_in || *IN(call->n_in - 1) != 0;
+}
+
 KERNEL(sgd) {
+    if (!goes(call)) return;
     const struct cupel_sgd *sgd = &call->node->attr.sgd;
     const real rate = *IN(2);
     for (int64_t i = 0, n = view_count(&call->out[0]); i < n; i++)
@@ -16,6 +22,7 @@ KERNEL(sgd) {
 }
 
 KERNEL(sgd_momentum) {
+    if (!goes(call)) return;
     const struct cupel_sgd *sgd = &call->node->attr.sgd;
     const real rate = *IN(3), momentum = (real)sgd->momentum;
     for (int64_t i = 0, n = view_count(&call->out[0]); i < n; i++) {
@@ -27,6 +34,7 @@ KERNEL(sgd_momentum) {
 }
 
 KERNEL(adam) {
+    if (!goes(call)) return;
     const struct cupel_adam *adam = &call->node->attr.adam;
     const double rate = *IN(4), step = (double)(*(const int64_t *)call->in[5].data + 1);
     const real keep1 = (real)(1 - adam->beta1), beta2 = (real)adam->beta2, keep2 = (real)(1 - adam->beta2);
@@ -45,6 +53,7 @@ KERNEL(adam) {
 }
 
 KERNEL(rmsprop) {
+    if (!goes(call)) return;
     const struct cupel_rmsprop *rmsprop = &call->node->attr.rmsprop;
     const real rate = *IN(3), eps = (real)rmsprop->eps;
     const real alpha = (real)rmsprop->alpha, keep = (real)(1 - rmsprop->alpha);
@@ -57,6 +66,7 @@ KERNEL(rmsprop) {
 }
 
 KERNEL(adagrad) {
+    if (!goes(call)) return;
     const struct cupel_adagrad *adagrad = &call->node->attr.adagrad;
     const real rate = *IN(3), eps = (real)adagrad->eps;
     for (int64_t i = 0, n = view_count(&call->out[0]); i < n; i++) {

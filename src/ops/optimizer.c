@@ -1,5 +1,5 @@
 /* Optimizers: ops that give parameters and moments their next versions. Inputs: the states that change, the
- * gradient, the rate and, where it counts, the step. */
+ * gradient, the rate and, where it counts, the step; behind them, where there is one, the number that permits the update. */
 #include <math.h>
 
 #include "graph/node.h"
@@ -16,13 +16,24 @@ static bool infer_optimizer(struct node *node) {
     const struct cupel_tensor *rate = node->in[states + 1];
     if (rate->dtype != parameter->dtype || tensor_count(rate) != 1)
         return node_fail(node, "the rate must be one %s number", cupel_dtype_text(parameter->dtype));
-    for (int i = states + 2; i < node->n_in; i++)
+    for (int i = states + 2; i < ops[node->op].min_in; i++)
         if (node->in[i]->dtype != CUPEL_I64 || tensor_count(node->in[i]) != 1)
             return node_fail(node, "the step must be one i64 number");
+    const struct cupel_tensor *go = node->n_in > ops[node->op].min_in ? node->in[node->n_in - 1] : rate;
+    if (go->dtype != parameter->dtype || tensor_count(go) != 1)
+        return node_fail(node, "what permits the update must be one %s number",
+                         cupel_dtype_text(parameter->dtype));
     for (int i = 0; i < states; i++)
         if (!node_out(node, parameter->dtype, &parameter->shape)) return false;
     return true;
 }
+
+/* Appends the op, of which `go`, the last of `in`, may be NULL. */
+static struct cupel_tensor *add(enum op_id op, struct cupel_tensor *const *in, const union attr *attr) {
+    const int count = ops[op].max_in;
+    return node_add_list(op, in, in[count - 1] ? count : count - 1, attr);
+}
+#define ADD(op, attr, ...) add(OP_##op, (struct cupel_tensor *[]){__VA_ARGS__}, attr)
 
 /* Whether a parameter is at least 0 and below `end`. */
 static bool check_range(struct node *node, const char *name, double value, double end) {
@@ -45,11 +56,11 @@ bool infer_sgd(struct node *node) {
 
 struct cupel_tensor *cupel_sgd(struct cupel_tensor *parameter, struct cupel_tensor *velocity,
                                struct cupel_tensor *gradient, struct cupel_tensor *rate,
-                               const struct cupel_sgd *sgd) {
-    if (sgd->momentum == 0) return NODE_ADD(sgd, &(union attr){.sgd = *sgd}, parameter, gradient, rate);
+                               struct cupel_tensor *go, const struct cupel_sgd *sgd) {
+    if (sgd->momentum == 0) return ADD(sgd, &(union attr){.sgd = *sgd}, parameter, gradient, rate, go);
     if (parameter && !velocity)
         return graph_fail(parameter->node->graph, "sgd_momentum", "a momentum needs a velocity");
-    return NODE_ADD(sgd_momentum, &(union attr){.sgd = *sgd}, parameter, velocity, gradient, rate);
+    return ADD(sgd_momentum, &(union attr){.sgd = *sgd}, parameter, velocity, gradient, rate, go);
 }
 
 double flops_sgd(const struct node *node) {
@@ -68,9 +79,9 @@ bool infer_adam(struct node *node) {
 
 struct cupel_tensor *cupel_adam(struct cupel_tensor *parameter, struct cupel_tensor *moment1,
                                 struct cupel_tensor *moment2, struct cupel_tensor *gradient,
-                                struct cupel_tensor *rate, struct cupel_tensor *step,
+                                struct cupel_tensor *rate, struct cupel_tensor *step, struct cupel_tensor *go,
                                 const struct cupel_adam *adam) {
-    return NODE_ADD(adam, &(union attr){.adam = *adam}, parameter, moment1, moment2, gradient, rate, step);
+    return ADD(adam, &(union attr){.adam = *adam}, parameter, moment1, moment2, gradient, rate, step, go);
 }
 
 double flops_adam(const struct node *node) {
@@ -88,8 +99,8 @@ bool infer_rmsprop(struct node *node) {
 
 struct cupel_tensor *cupel_rmsprop(struct cupel_tensor *parameter, struct cupel_tensor *square,
                                    struct cupel_tensor *gradient, struct cupel_tensor *rate,
-                                   const struct cupel_rmsprop *rmsprop) {
-    return NODE_ADD(rmsprop, &(union attr){.rmsprop = *rmsprop}, parameter, square, gradient, rate);
+                                   struct cupel_tensor *go, const struct cupel_rmsprop *rmsprop) {
+    return ADD(rmsprop, &(union attr){.rmsprop = *rmsprop}, parameter, square, gradient, rate, go);
 }
 
 double flops_rmsprop(const struct node *node) {
@@ -106,8 +117,8 @@ bool infer_adagrad(struct node *node) {
 
 struct cupel_tensor *cupel_adagrad(struct cupel_tensor *parameter, struct cupel_tensor *square,
                                    struct cupel_tensor *gradient, struct cupel_tensor *rate,
-                                   const struct cupel_adagrad *adagrad) {
-    return NODE_ADD(adagrad, &(union attr){.adagrad = *adagrad}, parameter, square, gradient, rate);
+                                   struct cupel_tensor *go, const struct cupel_adagrad *adagrad) {
+    return ADD(adagrad, &(union attr){.adagrad = *adagrad}, parameter, square, gradient, rate, go);
 }
 
 double flops_adagrad(const struct node *node) {

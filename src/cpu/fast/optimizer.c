@@ -13,6 +13,11 @@
     const int threads = call->device->threads;       \
     FAST_FOR(i, count, threads, FAST_SERIAL_HEAVY)
 
+/* Whether the update is permitted: by the input behind the others, where there is one. */
+static bool goes(const struct call *call) {
+    return call->n_in == ops[call->node->op].min_in || *IN(call->n_in - 1) != 0;
+}
+
 #define PREPARE(name)                                                             \
     enum cupel_status fast_##name(struct call *call, struct cupel_error *error) { \
         (void)error;                                                              \
@@ -22,6 +27,7 @@
     }
 
 static void run_sgd(struct call *call) {
+    if (!goes(call)) return;
     const float rate = *IN(2), decay = (float)call->node->attr.sgd.weight_decay;
     const float *p = IN(0), *g = IN(1);
     float *to = OUT(0);
@@ -30,6 +36,7 @@ static void run_sgd(struct call *call) {
 PREPARE(sgd)
 
 static void run_sgd_momentum(struct call *call) {
+    if (!goes(call)) return;
     const struct cupel_sgd *sgd = &call->node->attr.sgd;
     const float rate = *IN(3), momentum = (float)sgd->momentum, decay = (float)sgd->weight_decay;
     /* With Nesterov's momentum the step is g + momentum v, else v. */
@@ -45,6 +52,7 @@ static void run_sgd_momentum(struct call *call) {
 PREPARE(sgd_momentum)
 
 static void run_adam(struct call *call) {
+    if (!goes(call)) return;
     const struct cupel_adam *adam = &call->node->attr.adam;
     const double rate = (double)*IN(4), step = (double)(*(const int64_t *)call->in[5].data + 1);
     const float keep1 = (float)(1 - adam->beta1), beta2 = (float)adam->beta2,
@@ -66,6 +74,7 @@ static void run_adam(struct call *call) {
 PREPARE(adam)
 
 static void run_rmsprop(struct call *call) {
+    if (!goes(call)) return;
     const struct cupel_rmsprop *rmsprop = &call->node->attr.rmsprop;
     const float rate = *IN(3), eps = (float)rmsprop->eps, decay = (float)rmsprop->weight_decay;
     const float alpha = (float)rmsprop->alpha, keep = (float)(1 - rmsprop->alpha);
@@ -80,6 +89,7 @@ static void run_rmsprop(struct call *call) {
 PREPARE(rmsprop)
 
 static void run_adagrad(struct call *call) {
+    if (!goes(call)) return;
     const struct cupel_adagrad *adagrad = &call->node->attr.adagrad;
     const float rate = *IN(3), eps = (float)adagrad->eps, decay = (float)adagrad->weight_decay;
     const float *p = IN(0), *v = IN(1), *gradient = IN(2);
