@@ -99,6 +99,35 @@ static int ranges_of(const struct setup *setup, struct range ranges[MAX_RANGES])
     return count;
 }
 
+/* The scale of the loss and its counts, which f16 alone has. */
+struct scaling {
+    float scale;
+    int64_t counts[2];
+};
+
+static enum cupel_status collect_scaling(struct setup *setup, struct cupel_weights *file,
+                                         struct cupel_error *error) {
+    struct scaling now;
+    if (setup->plan.precision != CUPEL_PRECISION_F16) return CUPEL_OK;
+    CUPEL_TRY(cupel_store_read(setup->store, LOSS_SCALE, &now.scale, sizeof now.scale, error));
+    CUPEL_TRY(cupel_store_read(setup->store, LOSS_SCALE_COUNTS, now.counts, sizeof now.counts, error));
+    CUPEL_TRY(cupel_weights_add(file, LOSS_SCALE, CUPEL_F32, &CUPEL_SHAPE(1), &now.scale, error));
+    return cupel_weights_add(file, LOSS_SCALE_COUNTS, CUPEL_I64, &CUPEL_SHAPE(2), now.counts, error);
+}
+
+/* A checkpoint of another precision has none: the scale starts anew, and every step so far was one. */
+static enum cupel_status apply_scaling(struct load *load, int64_t step, struct cupel_error *error) {
+    struct cupel_store *store = load->setup->store;
+    struct scaling saved = {.counts = {0, step}};
+    if (load->setup->plan.precision != CUPEL_PRECISION_F16) return CUPEL_OK;
+    if (cupel_weights_find(load->file, LOSS_SCALE)) {
+        load_value(load, LOSS_SCALE, CUPEL_F32, 1, &saved.scale);
+        load_value(load, LOSS_SCALE_COUNTS, CUPEL_I64, 2, saved.counts);
+        CUPEL_TRY(cupel_store_write(store, LOSS_SCALE, &saved.scale, sizeof saved.scale, error));
+    }
+    return cupel_store_write(store, LOSS_SCALE_COUNTS, saved.counts, sizeof saved.counts, error);
+}
+
 static enum cupel_status collect(struct setup *setup, const struct checkpoint *checkpoint,
                                  struct cupel_weights *file, struct cupel_error *error) {
     struct range ranges[MAX_RANGES];
@@ -113,6 +142,7 @@ static enum cupel_status collect(struct setup *setup, const struct checkpoint *c
                           "stays; a lower lr or `clip_norm` may help",
                           checkpoint->step);
     CUPEL_TRY(collect_statistics(setup, "", file, error));
+    CUPEL_TRY(collect_scaling(setup, file, error));
     const int64_t rng[2] = {setup->train.seed, checkpoint->step};
     CUPEL_TRY(cupel_weights_add(file, "rng", CUPEL_I64, &CUPEL_SHAPE(2), rng, error));
     CUPEL_TRY(cupel_weights_add(file, "data.cursor", CUPEL_I64, &CUPEL_SHAPE(1), &checkpoint->cursor, error));
@@ -193,7 +223,7 @@ static enum cupel_status apply(struct load *load, struct checkpoint *checkpoint,
         return cupel_fail(error, CUPEL_INVALID, "%s: step %" PRId64 " and cursor %" PRId64 " are impossible",
                           load->path, rng[1], checkpoint->cursor);
     checkpoint->step = rng[1];
-    return CUPEL_OK;
+    return apply_scaling(load, checkpoint->step, error);
 }
 
 enum cupel_status checkpoint_load(struct setup *setup, struct checkpoint *checkpoint, const char *directory,

@@ -123,23 +123,52 @@ static struct cupel_tensor *range_state(const struct setup *setup, struct cupel_
 
 static struct cupel_tensor *optimize(const struct setup *setup, struct cupel_tensor *range,
                                      struct cupel_tensor *gradient, struct cupel_tensor *rate,
-                                     struct cupel_tensor *step) {
+                                     struct cupel_tensor *step, struct cupel_tensor *go) {
     const struct cupel_optimizer_settings *optimizer = &setup->train.optimizer;
     struct cupel_tensor *moment[MAX_MOMENTS] = {0};
     for (int i = 0; i < moment_count(optimizer); i++)
         moment[i] = range_state(setup, cupel_tensor_graph(range), moment_name(optimizer, i));
     switch (optimizer->kind) {
     case CUPEL_OPTIMIZER_SGD:
-        return cupel_sgd(range, moment[0], gradient, rate, &optimizer->sgd);
+        return cupel_sgd(range, moment[0], gradient, rate, go, &optimizer->sgd);
     case CUPEL_OPTIMIZER_ADAM:
     case CUPEL_OPTIMIZER_ADAMW:
-        return cupel_adam(range, moment[0], moment[1], gradient, rate, step, &optimizer->adam);
+        return cupel_adam(range, moment[0], moment[1], gradient, rate, step, go, &optimizer->adam);
     case CUPEL_OPTIMIZER_RMSPROP:
-        return cupel_rmsprop(range, moment[0], gradient, rate, &optimizer->rmsprop);
+        return cupel_rmsprop(range, moment[0], gradient, rate, go, &optimizer->rmsprop);
     case CUPEL_OPTIMIZER_ADAGRAD:
-        return cupel_adagrad(range, moment[0], gradient, rate, &optimizer->adagrad);
+        return cupel_adagrad(range, moment[0], gradient, rate, go, &optimizer->adagrad);
     }
     return NULL;
+}
+
+/* ---- gradients ---- */
+
+/* The gradient of the parameters' range. In f16 it is taken of the loss times a scale, so that it does not vanish, and divided
+ * by that again. Where that gave an infinity, *go becomes 0: the step is left out. *step then counts the steps that were not. */
+static struct cupel_tensor *gradient_of(const struct setup *setup, const struct cupel_parts *parts,
+                                        struct training *training, struct cupel_tensor **step,
+                                        struct cupel_tensor **go) {
+    if (setup->plan.precision != CUPEL_PRECISION_F16)
+        return cupel_parts_grad(parts, training->loss, training->gradients);
+    static const struct cupel_scaling scaling = {.growth = 2, .backoff = 0.5, .interval = 2000};
+    const struct cupel_init start = {.kind = CUPEL_INIT_CONSTANT, .a = 65536};
+    struct cupel_graph *graph = cupel_tensor_graph(parts->range);
+    struct cupel_tensor *scale = cupel_state(graph, LOSS_SCALE, CUPEL_F32, &CUPEL_SHAPE(1), &start);
+    struct cupel_tensor *counts = cupel_state(graph, LOSS_SCALE_COUNTS, CUPEL_I64, &CUPEL_SHAPE(2), NULL);
+    struct cupel_tensor *scaled = cupel_mul(training->loss, cupel_reshape(scale, &CUPEL_SCALAR));
+    struct cupel_tensor *gradient =
+        cupel_unscale(cupel_parts_grad(parts, scaled, training->gradients), scale, go);
+    *step = cupel_part(counts, NULL, 1, &CUPEL_SHAPE(1), NULL);
+    cupel_adapt_scale(scale, counts, *go, &scaling);
+    int64_t offset = 0;
+    for (int i = 0; gradient && training->gradients && i < parts->count; i++) {
+        const struct cupel_shape shape = *cupel_tensor_shape(parts->part[i]);
+        const struct cupel_shape flat = CUPEL_SHAPE(cupel_shape_count(&shape));
+        training->gradients[i] = cupel_reshape(cupel_slice(gradient, &offset, &flat), &shape);
+        offset += cupel_part_span(&shape);
+    }
+    return gradient;
 }
 
 /* ---- steps ---- */
@@ -156,11 +185,11 @@ void training_append(const struct setup *setup, struct cupel_graph *graph, struc
     if (!parts) return;
     training->logits = forward(setup, parts, images, true, training->activations);
     training->loss = loss_of(setup, training->logits, labels);
-    struct cupel_tensor *gradient = cupel_parts_grad(parts, training->loss, training->gradients);
+    struct cupel_tensor *go = NULL, *gradient = gradient_of(setup, parts, training, &step, &go);
     double norm = setup->train.clip_norm, value = setup->train.clip_value;
     if (norm > 0) gradient = cupel_clip_norm(gradient, norm);
     if (value > 0) gradient = cupel_clamp(gradient, -value, value);
-    struct cupel_tensor *updated = optimize(setup, parts->range, gradient, rate, step);
+    struct cupel_tensor *updated = optimize(setup, parts->range, gradient, rate, step, go);
     if (setup->train.ema > 0) cupel_ema(range_state(setup, graph, EMA_PREFIX), updated, setup->train.ema);
     cupel_advance(rng, 1);
 }

@@ -30,6 +30,11 @@ enum { METRIC_LOSS, METRIC_CORRECT, METRIC_THIRD, METRICS };
 #define SCHEDULE_RATES "schedule.rates"
 #define SCHEDULE_ORDER "schedule.order"
 
+/* In f16: what the loss is multiplied by, f32 [1], and the steps whose gradient was finite since that changed last, and in
+ * all, i64 [2]. */
+#define LOSS_SCALE "loss_scale"
+#define LOSS_SCALE_COUNTS "loss_scale.counts"
+
 /* The states of the optimizer, each as large as the network's range. */
 enum { MAX_MOMENTS = 2 };
 int moment_count(const struct cupel_optimizer_settings *optimizer);
