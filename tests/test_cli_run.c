@@ -72,6 +72,21 @@ Test(cli_run, trains_evaluates_and_predicts) {
     expect_text(outcome.err, "cupel: low.png: is 8 pixels wide and 4 high, the model takes 8 by 8");
 }
 
+/* Any device reads what another has written, whatever it computes in. */
+Test(cli_run, a_run_in_16_bits_is_evaluated_on_the_processor) {
+    struct outcome outcome = run_cupel("train m.yaml --device emu --precision bf16 --steps 12 --out half");
+    if (outcome.status == 2 && strstr(outcome.err, "device emu")) cr_skip_test("%s", outcome.err);
+    cr_assert_eq(outcome.status, 0, "%s", outcome.err);
+    expect_text(outcome.out, "on emu (");
+    size_t size;
+    char *page = read_whole(work_path("half/report.html"), &size);
+    expect_text(page, "bf16");
+    free(page);
+    succeed("eval m.yaml --weights half/best.safetensors --device cpu");
+    succeed("eval m.yaml --weights half/best.safetensors --device emu --precision f16");
+    succeed("plan m.yaml --device emu --precision f16");
+}
+
 Test(cli_run, the_report_is_one_file_with_everything_escaped) {
     succeed(
         "train m.yaml --epochs 1 --out r --set train.optimizer.adam.lr=1e-4 --set "
