@@ -20,7 +20,7 @@ struct gemm_simt_tile {
                          blocks = Blocks; /* of a multiprocessor, to keep registers within */
 };
 using gemm_simt_large = gemm_simt_tile<128, 128, 8, 8, 8, 1, 2>;
-using gemm_simt_small = gemm_simt_tile<32, 32, 32, 4, 2, 8, 4>;
+using gemm_simt_small = gemm_simt_tile<32, 32, 32, 4, 2, 4, 4>;
 
 /* One operand's way into shared memory: Rows x Depth of it by `threads` threads. */
 template <class Source, int Rows, int Depth, int threads> struct gemm_simt_loader {
