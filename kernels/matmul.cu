@@ -5,18 +5,19 @@
 #include "matmul.h"
 
 /* An operand of `rows` x k: in lines of k elements, or in k lines of `rows`. */
-template <class T, class Along> static gemm_matrix<T, Along> operand(int rows, int k, Along along_k) {
-    const int64_t lines = along_k ? rows : k, stride = along_k ? k : rows, size = lines * stride;
-    const bool aligned = (lines == 1 || stride % gemm_chunk<T> == 0) && size % gemm_chunk<T> == 0;
-    return {nullptr, rows, k, stride, size, along_k, aligned};
+template <class T, class Along>
+static gemm_matrix<T, Along> operand(const kernel_gemm &gemm, int rows, Along along_k) {
+    const int64_t lines = along_k ? rows : gemm.k, stride = along_k ? gemm.k : rows;
+    const bool aligned = stride % gemm_chunk<T> == 0 || lines * gemm.batches == 1;
+    return {nullptr, rows, gemm.k, stride, lines * stride, along_k, aligned};
 }
 
 template <class Tile, class T>
 static kernel_status simt(const void *a, bool a_along_k, const void *b, bool b_along_k, const float *bias,
                           void *c, void *workspace, const kernel_gemm &gemm, void *stream) {
     const gemm_rows sink = {gemm.n, 1, static_cast<int64_t>(gemm.m) * gemm.n, gemm.n % 4 == 0};
-    return gemm_simt_launch<Tile>(a, operand<T>(gemm.m, gemm.k, a_along_k), b,
-                                  operand<T>(gemm.n, gemm.k, b_along_k), bias, c, sink, workspace, gemm,
+    return gemm_simt_launch<Tile>(a, operand<T>(gemm, gemm.m, a_along_k), b,
+                                  operand<T>(gemm, gemm.n, b_along_k), bias, c, sink, workspace, gemm,
                                   stream);
 }
 
@@ -24,8 +25,8 @@ template <template <class> class Tile, class T, class AlongA, class AlongB>
 static kernel_status tensor(const void *a, AlongA a_along_k, const void *b, AlongB b_along_k,
                             const gemm_rows &sink, const float *bias, void *c, void *workspace,
                             const kernel_gemm &gemm, void *stream) {
-    return gemm_tensor_launch<Tile<T>>(a, operand<T>(gemm.m, gemm.k, a_along_k), b,
-                                       operand<T>(gemm.n, gemm.k, b_along_k), bias, c, sink, workspace, gemm,
+    return gemm_tensor_launch<Tile<T>>(a, operand<T>(gemm, gemm.m, a_along_k), b,
+                                       operand<T>(gemm, gemm.n, b_along_k), bias, c, sink, workspace, gemm,
                                        stream);
 }
 

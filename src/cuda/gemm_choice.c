@@ -23,11 +23,14 @@ static int64_t most_splits(const struct kernel_gemm *gemm, enum kernel_gemm_form
     return 1 + (gemm->k - 1) / tiles[form].least;
 }
 
-/* Whether large tiles keep the multiprocessors busy, k split as far as is sensible, and are not mostly empty. */
-static bool suits_large(const struct kernel_gemm *gemm, enum kernel_gemm_form form, int multiprocessors) {
-    const int64_t work = (int64_t)gemm->m * gemm->n * gemm->batches,
-                  made = tiles_of(gemm, form) * tiles[form].rows * tiles[form].columns;
-    return 2 * work >= made && tiles_of(gemm, form) * most_splits(gemm, form) >= multiprocessors;
+/* Whether large tiles keep the multiprocessors busy, k split as far as is sensible, and are not much emptier than small ones,
+ * which take about five thirds of the time for as many results. */
+static bool suits_large(const struct kernel_gemm *gemm, enum kernel_gemm_form large,
+                        enum kernel_gemm_form small, int multiprocessors) {
+    const int64_t of_large = tiles_of(gemm, large) * tiles[large].rows * tiles[large].columns,
+                  of_small = tiles_of(gemm, small) * tiles[small].rows * tiles[small].columns;
+    return 3 * of_large <= 5 * of_small &&
+           tiles_of(gemm, large) * most_splits(gemm, large) >= multiprocessors;
 }
 
 /* Fills a wave of multiprocessors with two blocks each. */
@@ -38,9 +41,20 @@ static int splits_for(const struct kernel_gemm *gemm, int multiprocessors) {
     return (int)(splits < most ? splits : most);
 }
 
-static bool suits_tensor_cores(const struct call *call, const struct kernel_gemm *gemm) {
+static bool can_use_tensor_cores(const struct call *call, const struct kernel_gemm *gemm) {
     return (gemm->type != KERNEL_F32 || call->precision == CUPEL_PRECISION_TF32) &&
-           cuda_device(call)->architecture >= 80 && gemm->m > 8 && gemm->n > 8 && gemm->k > 8;
+           cuda_device(call)->architecture >= 80;
+}
+
+static bool suits_tensor_cores(const struct call *call, const struct kernel_gemm *gemm) {
+    return can_use_tensor_cores(call, gemm) && gemm->m > 8 && gemm->n > 8 && gemm->k > 8;
+}
+
+bool cuda_gemm_reform(const struct call *call, enum kernel_gemm_form form, struct kernel_gemm *gemm) {
+    const bool tensor = form == KERNEL_TENSOR_SMALL || form == KERNEL_TENSOR_LARGE;
+    gemm->form = form;
+    gemm->splits = splits_for(gemm, cuda_device(call)->multiprocessors);
+    return tensor ? can_use_tensor_cores(call, gemm) : form == KERNEL_SIMT_SMALL || gemm->type == KERNEL_F32;
 }
 
 enum cupel_status cuda_gemm(const struct call *call, int64_t m, int64_t n, int64_t k, int64_t batches,
@@ -58,9 +72,11 @@ enum cupel_status cuda_gemm(const struct call *call, int64_t m, int64_t n, int64
                                  .result_type = cuda_type(&call->out[0])};
     const int multiprocessors = cuda_device(call)->multiprocessors;
     if (suits_tensor_cores(call, gemm))
-        gemm->form = suits_large(gemm, KERNEL_TENSOR_LARGE, multiprocessors) ? KERNEL_TENSOR_LARGE
-                                                                             : KERNEL_TENSOR_SMALL;
-    else if (gemm->type == KERNEL_F32 && suits_large(gemm, KERNEL_SIMT_LARGE, multiprocessors))
+        gemm->form = suits_large(gemm, KERNEL_TENSOR_LARGE, KERNEL_TENSOR_SMALL, multiprocessors)
+                         ? KERNEL_TENSOR_LARGE
+                         : KERNEL_TENSOR_SMALL;
+    else if (gemm->type == KERNEL_F32 &&
+             suits_large(gemm, KERNEL_SIMT_LARGE, KERNEL_SIMT_SMALL, multiprocessors))
         gemm->form = KERNEL_SIMT_LARGE;
     gemm->splits = splits_for(gemm, multiprocessors);
     return CUPEL_OK;

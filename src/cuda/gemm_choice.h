@@ -10,4 +10,8 @@
 enum cupel_status cuda_gemm(const struct call *call, int64_t m, int64_t n, int64_t k, int64_t batches,
                             struct kernel_gemm *gemm, struct cupel_error *error);
 
+/* Changes the form, and splits to suit it. False where it cannot be: tensor cores take 16-bit operands, and f32 where TF32 is
+ * precision enough, from sm_80 on; large SIMT tiles are for f32. */
+bool cuda_gemm_reform(const struct call *call, enum kernel_gemm_form form, struct kernel_gemm *gemm);
+
 #endif
