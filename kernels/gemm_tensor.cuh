@@ -21,7 +21,7 @@ template <class T, int Rows, int Columns, int WarpRows, int WarpColumns, int Blo
                          threads = 32 * (Rows / WarpRows) * warps_across, kept_stride = Columns + 8,
                          blocks = Blocks; /* of a multiprocessor, to keep registers within */
 };
-template <class T> using gemm_tensor_large = gemm_tensor_tile<T, 128, 128, 64, 32, 2>;
+template <class T> using gemm_tensor_large = gemm_tensor_tile<T, 128, 128, 64, 64, 2>;
 template <class T> using gemm_tensor_small = gemm_tensor_tile<T, 64, 64, 32, 32, 4>;
 
 /* One operand in shared memory: Rows x Depth of it, brought there by `threads` threads. */

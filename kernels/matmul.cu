@@ -6,18 +6,19 @@
 
 /* An operand of `rows` x k: in lines of k elements, or in k lines of `rows`. */
 template <class T, class Along>
-static gemm_matrix<T, Along> operand(const kernel_gemm &gemm, int rows, Along along_k) {
+static gemm_matrix<T, Along> operand(const void *data, const kernel_gemm &gemm, int rows, Along along_k) {
     const int64_t lines = along_k ? rows : gemm.k, stride = along_k ? gemm.k : rows;
-    const bool aligned = stride % gemm_chunk<T> == 0 || lines * gemm.batches == 1;
-    return {nullptr, rows, gemm.k, stride, lines * stride, along_k, aligned};
+    const bool whole = reinterpret_cast<uintptr_t>(data) % 16 == 0 &&
+                       (stride % gemm_chunk<T> == 0 || lines * gemm.batches == 1);
+    return {nullptr, rows, gemm.k, stride, lines * stride, along_k, whole};
 }
 
 template <class Tile, class T>
 static kernel_status simt(const void *a, bool a_along_k, const void *b, bool b_along_k, const float *bias,
                           void *c, void *workspace, const kernel_gemm &gemm, void *stream) {
     const gemm_rows sink = {gemm.n, 1, static_cast<int64_t>(gemm.m) * gemm.n, gemm.n % 4 == 0};
-    return gemm_simt_launch<Tile>(a, operand<T>(gemm, gemm.m, a_along_k), b,
-                                  operand<T>(gemm, gemm.n, b_along_k), bias, c, sink, workspace, gemm,
+    return gemm_simt_launch<Tile>(a, operand<T>(a, gemm, gemm.m, a_along_k), b,
+                                  operand<T>(b, gemm, gemm.n, b_along_k), bias, c, sink, workspace, gemm,
                                   stream);
 }
 
@@ -25,8 +26,8 @@ template <template <class> class Tile, class T, class AlongA, class AlongB>
 static kernel_status tensor(const void *a, AlongA a_along_k, const void *b, AlongB b_along_k,
                             const gemm_rows &sink, const float *bias, void *c, void *workspace,
                             const kernel_gemm &gemm, void *stream) {
-    return gemm_tensor_launch<Tile<T>>(a, operand<T>(gemm, gemm.m, a_along_k), b,
-                                       operand<T>(gemm, gemm.n, b_along_k), bias, c, sink, workspace, gemm,
+    return gemm_tensor_launch<Tile<T>>(a, operand<T>(a, gemm, gemm.m, a_along_k), b,
+                                       operand<T>(b, gemm, gemm.n, b_along_k), bias, c, sink, workspace, gemm,
                                        stream);
 }
 

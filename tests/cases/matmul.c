@@ -76,6 +76,12 @@ static void build_linear_activation(const struct op_case *one, struct cupel_tens
     const union attr attr = {.conv = {.activation = (int)one->arg[0], .slope = one->number[0]}};
     out[0] = node_add_list(OP_linear, in, case_inputs(one), &attr);
 }
+/* arg: where in a range of parameters the weight lies, in elements, and its outputs and inputs. */
+static void build_linear_part(const struct op_case *one, struct cupel_tensor **in,
+                              struct cupel_tensor **out) {
+    out[0] = cupel_linear(
+        in[0], cupel_part(in[1], NULL, one->arg[0], &CUPEL_SHAPE(one->arg[1], one->arg[2]), NULL), NULL);
+}
 #define LINEAR(n, i, o)  \
     {                    \
         {{2, {n, i}}}, { \
@@ -112,6 +118,8 @@ CASES(linear) = {
     {"one-output-inputs-in-parts", build_linear, LINEAR_BIAS(16, 256, 1)},
     {"large-tiles", build_linear, LINEAR_BIAS(128, 17, 380)},
     {"large-ragged-tiles", build_linear, LINEAR_BIAS(133, 18, 250)},
+    {"weight-in-a-range", build_linear_part, {{{2, {17, 32}}}, {{1, {24 * 32 + 3}}}}, {1, 24, 32}},
+    {"ragged-weight-in-a-range", build_linear_part, {{{2, {5, 8}}}, {{1, {50}}}}, {3, 5, 8}},
     {"relu-without-bias", build_linear_activation, LINEAR(4, 7, 9), {ACTIVATION_RELU}, .no_grad = true},
     ACTIVATED("relu", ACTIVATION_RELU, {0}),
     ACTIVATED("leaky-relu", ACTIVATION_LEAKY_RELU, {0.2}),
