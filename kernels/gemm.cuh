@@ -23,7 +23,7 @@
  *     const element *chunk(const line &, int k, int &valid) const;
  *                                   the address, a multiple of 16 bytes, of the chunk at k, and how many of its elements
  *                                   count, from the first on: the others are taken for 0 and not read. With valid = 0
- *                                   the address may be any that is aligned
+ *                                   the address may be any multiple of 16
  *     element at(const line &, int k, int i) const;  element i of the chunk at k; 0 outside of the operand
  *
  * k runs to the next multiple of the tile's depth, so both check it against the k of the operand. `whole` and `along_k` are
@@ -71,7 +71,7 @@ template <class T, class Along> struct gemm_matrix {
         const int left = along_k ? k - at : rows - from.row;
         const bool inside = along_k ? from.row < rows : at < k;
         valid = inside ? max(0, min(left, gemm_chunk<T>)) : 0;
-        return valid > 0 ? from.start + at * (along_k ? 1 : stride) : data;
+        return from.start + at * (along_k ? 1 : stride);
     }
     __device__ __forceinline__ T at(const line &from, int at, int i) const {
         const int row = from.row + (along_k ? 0 : i), column = at + (along_k ? i : 0);
@@ -125,9 +125,9 @@ __device__ __forceinline__ void gemm_store(void *c, const float *bias, const Sin
         gemm_store_as(static_cast<__half *>(c), sink, batch, row, column, count, result);
 }
 
-/* Sums of one part of k: [split][batch][row][column]. */
+/* Sums of one part of k: [split][batch][row][column], rows filled up to whole fours. */
 struct gemm_parts {
-    bool whole; /* n is a multiple of 4 */
+    static constexpr bool whole = true;
     int64_t columns, of_batch, first;
 
     __device__ __forceinline__ int64_t offset(int batch, int row, int column) const {
@@ -135,11 +135,11 @@ struct gemm_parts {
     }
 };
 __device__ __forceinline__ gemm_parts gemm_part(const kernel_gemm &gemm, int split) {
-    const int64_t of_batch = static_cast<int64_t>(gemm.m) * gemm.n;
-    return {gemm.n % 4 == 0, gemm.n, of_batch, split * gemm.batches * of_batch};
+    const int64_t columns = (gemm.n + 3) / 4 * 4, of_batch = gemm.m * columns;
+    return {columns, of_batch, split * gemm.batches * of_batch};
 }
 
-/* What a block makes: rows and columns from these on, over `steps` tiles of k from first_step on. */
+/* What a block makes: rows and columns from these on, over `steps` tiles of k, none if below 1, from first_step on. */
 struct gemm_block {
     int batch, row, column, first_step, steps;
 };
@@ -156,7 +156,7 @@ template <class Tile> __device__ __forceinline__ gemm_block gemm_block_of(const 
               first = tile / (group * across) * group, rows = min(group, down - first),
               rest = tile % (group * across);
     return {batch, (first + rest % rows) * Tile::rows, rest / rows * Tile::columns, split * steps_each,
-            max(0, min(steps_each, steps - split * steps_each))};
+            min(steps_each, steps - split * steps_each)};
 }
 
 /* Stores sums of a block: as results, or in the workspace when there is more than one part of k. */
@@ -164,11 +164,13 @@ template <int N, class Sink>
 __device__ __forceinline__ void gemm_finish(void *c, const float *bias, float *parts, const Sink &sink,
                                             const kernel_gemm &gemm, int batch, int row, int column,
                                             const float (&sum)[N]) {
-    if (gemm.splits == 1)
+    if (gemm.splits == 1) {
         gemm_store(c, bias, sink, gemm, batch, row, column, sum);
-    else
-        gemm_store_as(parts, gemm_part(gemm, static_cast<int>(blockIdx.y)), batch, row, column,
-                      row < gemm.m ? gemm.n - column : 0, sum);
+    } else {
+        const gemm_parts part = gemm_part(gemm, static_cast<int>(blockIdx.y));
+        const int columns = static_cast<int>(part.columns);
+        gemm_store_as(parts, part, batch, row, column, row < gemm.m ? columns - column : 0, sum);
+    }
 }
 
 /* Adds up the parts of k, first to last. A thread makes 4 columns of a row at a time. */
@@ -184,16 +186,8 @@ __global__ void gemm_add_parts(const float *parts, const float *bias, void *c, S
                   column = static_cast<int>(i % across) * 4;
         float sum[4] = {};
         for (int split = 0; split < gemm.splits; split++) {
-            const gemm_parts part = gemm_part(gemm, split);
-            const float *from = parts + part.offset(batch, row, column);
-            float more[4] = {};
-            if (part.whole) {
-                load_floats(from, more);
-            } else {
-                UNROLL
-                for (int k = 0; k < 4; k++)
-                    if (column + k < gemm.n) more[k] = from[k];
-            }
+            float more[4];
+            load_floats(parts + gemm_part(gemm, split).offset(batch, row, column), more);
             UNROLL
             for (int k = 0; k < 4; k++) sum[k] += more[k];
         }

@@ -127,10 +127,8 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks)
         of_b.store(b_source, bs[step % 2]);
     };
     float sum[Tile::thread_rows][Tile::thread_columns] = {};
-    if (block.steps > 0) {
-        load(0);
-        keep(0);
-    }
+    load(0);
+    keep(0);
     __syncthreads();
     for (int step = 0; step < block.steps; step++) {
         const bool more = step + 1 < block.steps;
