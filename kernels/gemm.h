@@ -19,10 +19,11 @@ struct kernel_gemm {
     float slope;
 };
 
-/* Bytes of workspace that a product needs: rows of the parts are filled up to whole fours. */
+/* Bytes of workspace that a product needs, also with m and n exchanged: parts are filled up to whole fours. */
 static inline size_t kernel_gemm_workspace(const struct kernel_gemm *gemm) {
-    const size_t rows = (size_t)gemm->batches * (size_t)gemm->m, columns = ((size_t)gemm->n + 3) / 4 * 4;
-    return gemm->splits > 1 ? (size_t)gemm->splits * rows * columns * sizeof(float) : 0;
+    const size_t rows = ((size_t)gemm->m + 3) / 4 * 4, columns = ((size_t)gemm->n + 3) / 4 * 4,
+                 parts = (size_t)gemm->splits * (size_t)gemm->batches;
+    return gemm->splits > 1 ? parts * rows * columns * sizeof(float) : 0;
 }
 
 #endif
