@@ -28,7 +28,12 @@ BUILD_LAYERS(relu, cupel_relu)
 CASES(relu) = {ACTIVATION_CASES(build_relu, 0), LAYER_CASES(relu, 0), {0}};
 
 BUILD(relu_grad, NODE_ADD(relu_grad, NULL, in[0], in[1]))
-CASES(relu_grad) = {GRADIENT_CASES(build_relu_grad, CASE_NORMAL, 0), {0}};
+BUILD(relu_grad_zeros, NODE_ADD(relu_grad, NULL, cupel_relu(in[0]), in[1]))
+CASES(relu_grad) = {
+    GRADIENT_CASES(build_relu_grad, CASE_NORMAL, 0),
+    {"zeros", build_relu_grad_zeros, {{{2, {5, 7}}}, {{2, {5, 7}}}}, .no_grad = true},
+    {0},
+};
 
 #define LEAKY_RELU(x) cupel_leaky_relu(x, one->number[0])
 BUILD(leaky_relu, LEAKY_RELU(in[0]))
@@ -36,7 +41,12 @@ BUILD_LAYERS(leaky_relu, LEAKY_RELU)
 CASES(leaky_relu) = {ACTIVATION_CASES(build_leaky_relu, 0.2), LAYER_CASES(leaky_relu, 0.2), {0}};
 
 BUILD(leaky_relu_grad, NODE_ADD(leaky_relu_grad, ATTR(number, .a = one->number[0]), in[0], in[1]))
-CASES(leaky_relu_grad) = {GRADIENT_CASES(build_leaky_relu_grad, CASE_NORMAL, 0.2), {0}};
+BUILD(leaky_relu_grad_zeros, NODE_ADD(leaky_relu_grad, ATTR(number, .a = 0.2), cupel_relu(in[0]), in[1]))
+CASES(leaky_relu_grad) = {
+    GRADIENT_CASES(build_leaky_relu_grad, CASE_NORMAL, 0.2),
+    {"zeros", build_leaky_relu_grad_zeros, {{{2, {5, 7}}}, {{2, {5, 7}}}}, .no_grad = true},
+    {0},
+};
 
 BUILD(elu, cupel_elu(in[0], one->number[0]))
 BUILD(selu, cupel_selu(in[0]))
@@ -49,7 +59,12 @@ CASES(elu) = {
 /* y is made by elu itself: no other value of y below 0 has a meaning. */
 BUILD(elu_grad,
       NODE_ADD(elu_grad, ATTR(number, .a = one->number[0]), cupel_elu(in[0], one->number[0]), in[1]))
-CASES(elu_grad) = {GRADIENT_CASES(build_elu_grad, CASE_NORMAL, 0.7), {0}};
+BUILD(elu_grad_zeros, NODE_ADD(elu_grad, ATTR(number, .a = 0.7), cupel_relu(in[0]), in[1]))
+CASES(elu_grad) = {
+    GRADIENT_CASES(build_elu_grad, CASE_NORMAL, 0.7),
+    {"zeros", build_elu_grad_zeros, {{{2, {5, 7}}}, {{2, {5, 7}}}}, .no_grad = true},
+    {0},
+};
 
 BUILD(sigmoid, cupel_sigmoid(in[0]))
 BUILD_LAYERS(sigmoid, cupel_sigmoid)

@@ -89,10 +89,20 @@ BUILD(abs, cupel_abs(in[0]))
 CASES(abs) = {UNARY_CASES("normal", build_abs, CASE_NORMAL), {0}};
 
 BUILD(sign, cupel_sign(in[0]))
-CASES(sign) = {UNARY_CASES("normal", build_sign, CASE_NORMAL), {0}};
+BUILD(sign_relu, cupel_sign(cupel_relu(in[0])))
+CASES(sign) = {
+    UNARY_CASES("normal", build_sign, CASE_NORMAL),
+    {"zeros", build_sign_relu, {{{2, {5, 7}}}}, .no_grad = true},
+    {0},
+};
 
 BUILD(step, cupel_step(in[0]))
-CASES(step) = {UNARY_CASES("normal", build_step, CASE_NORMAL), {0}};
+BUILD(step_relu, cupel_step(cupel_relu(in[0])))
+CASES(step) = {
+    UNARY_CASES("normal", build_step, CASE_NORMAL),
+    {"zeros", build_step_relu, {{{2, {5, 7}}}}, .no_grad = true},
+    {0},
+};
 
 BUILD(clamp, cupel_clamp(in[0], one->number[0], one->number[1]))
 CASES(clamp) = {
@@ -102,7 +112,11 @@ CASES(clamp) = {
 };
 
 BUILD(clamp_grad, NODE_ADD(clamp_grad, ATTR(number, .a = one->number[0], .b = one->number[1]), in[0], in[1]))
+/* On the bounds, which are numbers of every type. */
+BUILD(clamp_grad_bounds,
+      NODE_ADD(clamp_grad, ATTR(number, .a = -0.5, .b = 0.75), cupel_clamp(in[0], -0.5, 0.75), in[1]))
 CASES(clamp_grad) = {
+    {"bounds", build_clamp_grad_bounds, {{{2, {5, 7}}}, {{2, {5, 7}}}}, .no_grad = true},
     {"one", build_clamp_grad, {{{1, {1}}}, {{1, {1}}}}, .number = {-2, 2}},
     {"ragged", build_clamp_grad, {{{2, {31, 33}}}, {{2, {31, 33}}}}, .number = {-0.4, 0.9}},
     {"images", build_clamp_grad, {{{4, {2, 5, 3, 9}}}, {{4, {2, 5, 3, 9}}}}, .number = {-0.4, 0.9}},
