@@ -18,10 +18,8 @@ struct conv_taps {
 
 template <bool image> __device__ __forceinline__ conv_taps taps_of(const kernel_conv_axis &axis, int phase) {
     if (!image) return {0, 1, axis.window, -axis.pad, axis.dilation, axis.stride};
-    const int at = phase + axis.pad, ends = min(axis.step, axis.window);
-    int first = 0;
-    while (first < ends && (at - first * axis.dilation) % axis.stride != 0) first++;
-    if (first == ends) return {0, 1, 0, 0, 0, 1};
+    const int at = phase + axis.pad, first = at / axis.common % axis.step * axis.inverse % axis.step;
+    if (at % axis.common != 0 || first >= axis.window) return {0, 1, 0, 0, 0, 1};
     return {first,
             axis.step,
             (axis.window - first - 1) / axis.step + 1,
@@ -33,31 +31,31 @@ template <bool image> __device__ __forceinline__ conv_taps taps_of(const kernel_
 /* Which side is read, which is made. */
 template <bool image> struct conv_sides {
     const kernel_conv &conv;
-    __device__ __forceinline__ int phases(int axis) const {
+    __host__ __device__ __forceinline__ int phases(int axis) const {
         return image ? conv.axis[axis].phases : 1;
     }
     /* Result rows of a phase; the last phases may have one fewer. */
-    __device__ __forceinline__ int rows(int axis) const {
+    __host__ __device__ __forceinline__ int rows(int axis) const {
         const kernel_conv_axis &a = conv.axis[axis];
         return image ? (a.image + a.stride - 1) / a.stride : a.places;
     }
-    __device__ __forceinline__ int result_size(int axis) const {
+    __host__ __device__ __forceinline__ int result_size(int axis) const {
         return image ? conv.axis[axis].image : conv.axis[axis].places;
     }
-    __device__ __forceinline__ int source_size(int axis) const {
+    __host__ __device__ __forceinline__ int source_size(int axis) const {
         return image ? conv.axis[axis].places : conv.axis[axis].image;
     }
-    __device__ __forceinline__ const int64_t *result_stride() const {
+    __host__ __device__ __forceinline__ const int64_t *result_stride() const {
         return image ? conv.x_stride : conv.y_stride;
     }
-    __device__ __forceinline__ const int64_t *source_stride() const {
+    __host__ __device__ __forceinline__ const int64_t *source_stride() const {
         return image ? conv.y_stride : conv.x_stride;
     }
     /* Channels of a group. */
-    __device__ __forceinline__ int results() const {
+    __host__ __device__ __forceinline__ int results() const {
         return image ? conv.channels : conv.outputs;
     }
-    __device__ __forceinline__ int sources() const {
+    __host__ __device__ __forceinline__ int sources() const {
         return image ? conv.outputs : conv.channels;
     }
 };

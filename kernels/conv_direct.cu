@@ -184,6 +184,9 @@ extern "C" void kernel_conv_axis_complete(struct kernel_conv_axis *axis) {
         a = b;
         b = rest;
     }
+    axis->common = a;
     axis->step = axis->stride / a;
+    axis->inverse = 0;
+    while (axis->inverse * int64_t{axis->dilation / a} % axis->step != 1 % axis->step) axis->inverse++;
     axis->phases = axis->stride < axis->image ? axis->stride : axis->image;
 }

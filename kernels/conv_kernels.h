@@ -10,7 +10,7 @@
 #ifndef CUPEL_KERNEL_CONV_H
 #define CUPEL_KERNEL_CONV_H
 
-#include "kernel.h"
+#include "gemm.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -19,14 +19,19 @@ extern "C" {
 struct kernel_conv_axis {
     int image, places, window; /* sizes of x, y and weight */
     int stride, pad, dilation;
-    int phases, step; /* what kernel_conv_axis_complete makes of the others */
+    /* What kernel_conv_axis_complete makes of the others. Rows of the image fall into `phases` classes by their remainder
+     * over the stride. To each belongs every `step`th element of the window, or none: elements k with
+     * k dilation = row + pad modulo stride, of which k inverse / common is the first. */
+    int phases, step, common, inverse;
 };
 
-/* Rows of the axis fall into `phases` = stride classes by their remainder: to each belongs every `step`th element of the
- * window, or none. */
+/* For stride up to 46340, so that products of two remainders fit. */
 void kernel_conv_axis_complete(struct kernel_conv_axis *axis);
 
+enum kernel_conv_made { KERNEL_CONV_PLACES, KERNEL_CONV_IMAGE, KERNEL_CONV_WEIGHT };
+
 struct kernel_conv {
+    enum kernel_conv_made made;           /* what the other two make */
     int batch, groups, channels, outputs; /* the latter two of one group */
     struct kernel_conv_axis axis[2];      /* vertical, horizontal */
     int64_t x_stride[4], y_stride[4];     /* in elements, of N, C, H, W; any */
@@ -51,6 +56,22 @@ kernel_status kernel_conv_direct_weight(const struct kernel_conv *conv, const vo
 /* result[i] = sum over s < splits of parts[s * n + i]: what splits of a sum over places add up to. */
 kernel_status kernel_conv_add_splits(const float *parts, int splits, int64_t n, void *result,
                                      enum kernel_type type, void *stream);
+
+/* The result as a product of matrices whose operands are read from the images in place ("implicit GEMM"): m, n, k and number of
+ * products. Only where windows, image and places have less than 2^31 elements each in an image or a window. */
+struct kernel_conv_product {
+    int64_t m, n, k, batches;
+};
+struct kernel_conv_product kernel_conv_product_of(const struct kernel_conv *conv);
+
+/* Bytes of the workspace in which the weight is put into the order of k, a multiple of 256; 0 where it lies so. */
+size_t kernel_conv_reordered(const struct kernel_conv *conv);
+
+/* a and b are the two tensors that are not made, x before weight, y before weight, x before y. `gemm` has the sizes of
+ * kernel_conv_product_of; `workspace`, aligned to 16 bytes, has kernel_conv_reordered + kernel_gemm_workspace bytes. */
+kernel_status kernel_conv_gemm(const struct kernel_conv *conv, const void *a, const void *b,
+                               const float *bias, void *result, const struct kernel_gemm *gemm,
+                               void *workspace, void *stream);
 
 #ifdef __cplusplus
 }

@@ -32,7 +32,7 @@
  * A SINK says where results are stored, as elements of the result's type:
  *
  *     bool whole;                   columns c, c+1, c+2, c+3 for c a multiple of 4 lie side by side, aligned to 4 elements
- *     int64_t offset(int batch, int row, int column) const;
+ *     int64_t offset(int batch, int row, int column) const;    below 0 where nothing is stored
  *     int bias_at(int batch, int row, int column) const;       which element of the bias is added there */
 #ifndef CUPEL_GEMM_CUH
 #define CUPEL_GEMM_CUH
@@ -97,11 +97,14 @@ template <class Y, int N, class Sink>
 __device__ __forceinline__ void gemm_store_as(Y *c, const Sink &sink, int batch, int row, int column,
                                               int count, const float (&result)[N]) {
     if (sink.whole && count >= N) {
-        store_floats(c + sink.offset(batch, row, column), result);
+        const int64_t at = sink.offset(batch, row, column);
+        if (at >= 0) store_floats(c + at, result);
     } else {
         UNROLL
-        for (int i = 0; i < N; i++)
-            if (i < count) c[sink.offset(batch, row, column + i)] = from_float<Y>(result[i]);
+        for (int i = 0; i < N; i++) {
+            const int64_t at = i < count ? sink.offset(batch, row, column + i) : -1;
+            if (at >= 0) c[at] = from_float<Y>(result[i]);
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-/* Convolutions: the choice among engines, and the engine that takes all. */
+/* Convolutions: in the words of kernels, and the choice among engines. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +18,11 @@ struct conv_views conv_views(const struct call *call) {
 struct kernel_conv conv_of(const struct call *call) {
     const struct conv_views views = conv_views(call);
     const struct cupel_conv *attr = &call->node->attr.conv.conv;
-    struct kernel_conv conv = {.batch = (int)views.x->shape.dim[0],
+    const enum op_id op = call->node->op;
+    struct kernel_conv conv = {.made = op == OP_conv2d_image    ? KERNEL_CONV_IMAGE
+                                       : op == OP_conv2d_weight ? KERNEL_CONV_WEIGHT
+                                                                : KERNEL_CONV_PLACES,
+                               .batch = (int)views.x->shape.dim[0],
                                .groups = attr->groups,
                                .channels = (int)views.weight->shape.dim[1],
                                .outputs = (int)(views.weight->shape.dim[0] / attr->groups),
@@ -52,69 +56,18 @@ static bool is_countable(const struct call *call) {
         if (views.x->shape.dim[d] > most || views.y->shape.dim[d] > most || views.weight->shape.dim[d] > most)
             return false;
     for (int axis = 0; axis < 2; axis++)
-        if (attr->stride[axis] > most || attr->pad[axis] > most / 4 || attr->dilation[axis] > most ||
+        if (attr->stride[axis] > 46340 || attr->pad[axis] > most / 4 || attr->dilation[axis] > most ||
             (views.weight->shape.dim[2 + axis]) * attr->dilation[axis] > most ||
             views.x->shape.dim[2 + axis] > most / 4)
             return false;
     return true;
 }
 
-/* ---- direct ---- */
-
-static bool fits_all(const struct call *call) {
-    (void)call;
-    return true;
-}
-
-static void run_direct_places(struct call *call) {
-    const struct kernel_conv conv = conv_of(call);
-    cuda_check(call, kernel_conv_direct_places(&conv, call->in[0].data, call->in[1].data, conv_bias(call),
-                                               call->out[0].data, cuda_stream(call)));
-}
-
-static void run_direct_image(struct call *call) {
-    const struct kernel_conv conv = conv_of(call);
-    cuda_check(call, kernel_conv_direct_image(&conv, call->in[0].data, call->in[1].data, conv_bias(call),
-                                              call->out[0].data, cuda_stream(call)));
-}
-
-/* Parts of the sum over places: enough blocks to fill the device, and no part so long that rounding shows. A block makes
- * some thousand weights. */
-static int direct_splits(const struct call *call) {
-    enum { LONGEST = 4096, SHORTEST = 64, WEIGHTS = 1024 };
-    const struct conv_views views = conv_views(call);
-    const int64_t places = view_count(views.y) / views.y->shape.dim[1],
-                  blocks = view_count(views.weight) / WEIGHTS + 1,
-                  wanted = 4 * cuda_device(call)->multiprocessors;
-    int64_t splits = (places + LONGEST - 1) / LONGEST;
-    if (splits * blocks < wanted) splits = (wanted + blocks - 1) / blocks;
-    if (splits > (places + SHORTEST - 1) / SHORTEST) splits = (places + SHORTEST - 1) / SHORTEST;
-    return (int)splits;
-}
-
-static size_t workspace_direct_weight(const struct call *call) {
-    const int splits = direct_splits(call);
-    const bool at_once = splits == 1 && call->out[0].dtype == CUPEL_F32;
-    return at_once ? 0 : (size_t)splits * (size_t)view_count(&call->out[0]) * sizeof(float);
-}
-
-static void run_direct_weight(struct call *call) {
-    const struct kernel_conv conv = conv_of(call);
-    cuda_check(call, kernel_conv_direct_weight(&conv, call->in[0].data, call->in[1].data, call->out[0].data,
-                                               direct_splits(call), call->workspace, cuda_stream(call)));
-}
-
-static const struct conv_engine direct_places = {"direct", fits_all, NULL, run_direct_places},
-                                direct_image = {"direct", fits_all, NULL, run_direct_image},
-                                direct_weight = {"direct", fits_all, workspace_direct_weight,
-                                                 run_direct_weight};
-
-/* ---- the choice ---- */
-
 const struct conv_engine *const *conv_engines(const struct call *call) {
-    static const struct conv_engine *const places[] = {&direct_places, NULL},
-                                           *const image[] = {&direct_image, NULL},
-                                           *const weight[] = {&direct_weight, NULL};
+#define PRODUCTS &conv_tensor_large, &conv_tensor_small, &conv_simt_large, &conv_simt_small
+    static const struct conv_engine *const places[] = {PRODUCTS, &conv_direct_places, NULL},
+                                           *const image[] = {PRODUCTS, &conv_direct_image, NULL},
+                                           *const weight[] = {PRODUCTS, &conv_direct_weight, NULL};
     return call->node->op == OP_conv2d_image ? image : call->node->op == OP_conv2d_weight ? weight : places;
 }
 
@@ -124,19 +77,20 @@ void conv_use(struct call *call, const struct conv_engine *engine) {
     call->workspace_bytes = engine->workspace ? engine->workspace(call) : 0;
 }
 
-/* CUPEL_CONV_ENGINE names the engine to use where it fits. */
+/* The engine that CUPEL_CONV_ENGINE names, if it fits. */
+static const struct conv_engine *wished(const struct call *call) {
+    const char *name = getenv("CUPEL_CONV_ENGINE");
+    for (const struct conv_engine *const *engine = conv_engines(call); name && *engine; engine++)
+        if (strcmp((*engine)->name, name) == 0 && (*engine)->fits(call)) return *engine;
+    return NULL;
+}
+
 static enum cupel_status prepare(struct call *call, struct cupel_error *error) {
     if (!is_countable(call))
-        return cupel_fail(error, CUPEL_UNSUPPORTED, "the convolution is too large for kernels");
-    const char *wanted = getenv("CUPEL_CONV_ENGINE");
-    const struct conv_engine *chosen = NULL;
-    for (const struct conv_engine *const *engine = conv_engines(call); *engine; engine++) {
-        if (!(*engine)->fits(call)) continue;
-        if (!chosen) chosen = *engine;
-        if (wanted && strcmp(wanted, (*engine)->name) == 0) chosen = *engine;
-    }
-    if (!wanted) return conv_choose(call, error);
-    conv_use(call, chosen);
+        return cupel_fail(error, CUPEL_UNSUPPORTED, "the convolution is too large for the kernels");
+    const struct conv_engine *wish = wished(call);
+    if (!wish) return conv_choose(call, error);
+    conv_use(call, wish);
     return CUPEL_OK;
 }
 

@@ -8,15 +8,21 @@
 #include "cuda/cuda.h"
 
 struct conv_engine {
-    const char *name; /* for the plan's printout */
-    bool (*fits)(const struct call *call);
+    const char *name;                      /* for the plan's printout */
+    bool (*fits)(const struct call *call); /* can it serve the call? */
+    bool (*suits)(
+        const struct call *call); /* where it fits, should it without further knowledge? NULL: yes */
     size_t (*workspace)(const struct call *call); /* bytes; NULL for none */
     void (*run)(struct call *call);
 };
 
-/* Of an op's call, conv2d, conv2d_image or conv2d_weight: NULL-terminated, the one that should be fastest first. The last
- * fits every call. */
+/* Of an op's call, conv2d, conv2d_image or conv2d_weight: NULL-terminated, in the order in which they should be tried. The
+ * last fits every call. */
 const struct conv_engine *const *conv_engines(const struct call *call);
+
+/* The engines (conv_gemm.c, conv_direct.c). */
+extern const struct conv_engine conv_tensor_large, conv_tensor_small, conv_simt_large, conv_simt_small,
+    conv_direct_places, conv_direct_image, conv_direct_weight;
 
 /* Makes the call use the engine. */
 void conv_use(struct call *call, const struct conv_engine *engine);

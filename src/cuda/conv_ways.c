@@ -8,10 +8,16 @@
 /* A way's name is "cupel ENGINE". */
 static const char prefix[] = "cupel ";
 
+static bool suits(const struct conv_engine *engine, const struct call *call) {
+    return !engine->suits || engine->suits(call);
+}
+
 static int list(const struct call *call, struct tune_way *ways, int room) {
     int count = 0;
-    for (const struct conv_engine *const *engine = conv_engines(call); *engine && count < room; engine++)
-        if ((*engine)->fits(call)) snprintf(ways[count++].name, TUNE_NAME, "%s%s", prefix, (*engine)->name);
+    for (int suiting = 1; suiting >= 0; suiting--) /* first those that suit */
+        for (const struct conv_engine *const *engine = conv_engines(call); *engine && count < room; engine++)
+            if ((*engine)->fits(call) && suits(*engine, call) == suiting)
+                snprintf(ways[count++].name, TUNE_NAME, "%s%s", prefix, (*engine)->name);
     return count;
 }
 
