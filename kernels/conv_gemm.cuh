@@ -181,9 +181,9 @@ template <class T, bool image> struct conv_factors : conv_source<conv_factors<T,
         const conv_batch of = conv_batch_of<image>(batch, groups, phases);
         const conv_taps vertical = taps_of<image>(axis[0], of.phase_h),
                         horizontal = taps_of<image>(axis[1], of.phase_w);
-        const int element = (of.group * results + row) * axis[0].window * axis[1].window +
-                            vertical.first * axis[1].window + horizontal.first;
-        return {row < results ? element * sources : -1, vertical.count, horizontal.count};
+        const int first = (of.group * results + row) * axis[0].window * axis[1].window +
+                          vertical.first * axis[1].window + horizontal.first;
+        return {row < results ? first * sources : -1, vertical.count, horizontal.count};
     }
     __device__ __forceinline__ int find(const line &from, int at) const {
         if (!image) return from.start >= 0 && at < k ? from.start + at : -1;
