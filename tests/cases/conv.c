@@ -57,6 +57,12 @@ static void build_conv2d_activation(const struct op_case *one, struct cupel_tens
         name, build_conv2d_activation, {FOUR(n, 3, 5, 6), FOUR(5, 3, 3, 2), ONE(5)}, \
             {1, 1, 1, 0, 1, 1, 1, activation}, __VA_ARGS__, .no_grad = true          \
     }
+/* The result is read by an op that takes it in the layout and type in which it is made. */
+static void build_conv2d_kept(const struct op_case *one, struct cupel_tensor **in,
+                              struct cupel_tensor **out) {
+    build_conv2d(one, in, out);
+    out[0] = favourite_layout(out[0]);
+}
 CASES(conv2d) = {
     {"one", build_conv2d, {FOUR(1, 1, 1, 1), FOUR(1, 1, 1, 1), ONE(1)}},
     {"plain", build_conv2d, {FOUR(2, 3, 5, 6), FOUR(4, 3, 3, 2)}},
@@ -90,6 +96,38 @@ CASES(conv2d) = {
     {"batch32-dilation", build_conv2d, {FOUR(32, 1, 6, 8), FOUR(11, 1, 2, 3), ONE(11)}, {1, 1, 0, 1, 2, 3}},
     {"batch128-lenet", build_conv2d, {FOUR(128, 1, 9, 8), FOUR(6, 1, 5, 5), ONE(6)}, {1, 1, 2, 2}},
     {"batch64-k1", build_conv2d, {FOUR(64, 3, 2, 3), FOUR(13, 3, 1, 1)}},
+    /* Whole chunks of channels, several tiles. */
+    {"channels8",
+     build_conv2d_kept,
+     {FOUR(3, 8, 9, 7), FOUR(16, 8, 3, 3), ONE(16)},
+     {1, 1, 1, 1},
+     .no_grad = true},
+    {"channels16-tiles",
+     build_conv2d,
+     {FOUR(2, 16, 10, 11), FOUR(132, 16, 2, 3), ONE(132)},
+     {1, 1, 0, 1},
+     .no_grad = true},
+    {"channels8-stride2-dilation",
+     build_conv2d_kept,
+     {FOUR(5, 8, 13, 11), FOUR(20, 8, 3, 3)},
+     {2, 2, 2, 1, 2, 1},
+     .no_grad = true},
+    {"groups-of-8",
+     build_conv2d_kept,
+     {FOUR(3, 16, 7, 8), FOUR(24, 8, 3, 2), ONE(24)},
+     {1, 2, 1, 0, 1, 1, 2},
+     .no_grad = true},
+    {"k1-channels24", build_conv2d_kept, {FOUR(5, 24, 6, 5), FOUR(40, 24, 1, 1), ONE(40)}, .no_grad = true},
+    {"depthwise-channels33",
+     build_conv2d_kept,
+     {FOUR(2, 33, 9, 8), FOUR(33, 1, 3, 3), ONE(33)},
+     {1, 1, 1, 1, 1, 1, 33},
+     .no_grad = true},
+    {"channels3-outputs33",
+     build_conv2d_kept,
+     {FOUR(3, 3, 12, 10), FOUR(33, 3, 4, 4)},
+     {2, 2, 1, 1},
+     .no_grad = true},
     {0},
 };
 #undef ACTIVATED
@@ -112,6 +150,11 @@ static void build_deconv2d_activation(const struct op_case *one, struct cupel_te
         name, build_deconv2d_activation, {FOUR(n, 3, 3, 2), FOUR(3, 5, 4, 3), ONE(5)}, \
             {2, 2, 1, 0, 1, 1, 1, activation, 6, 5}, __VA_ARGS__, .no_grad = true      \
     }
+static void build_deconv2d_kept(const struct op_case *one, struct cupel_tensor **in,
+                                struct cupel_tensor **out) {
+    build_deconv2d(one, in, out);
+    out[0] = favourite_layout(out[0]);
+}
 CASES(conv2d_image) = {
     {"one", build_deconv2d, {FOUR(1, 1, 1, 1), FOUR(1, 1, 1, 1), ONE(1)}},
     {"plain", build_deconv2d, {FOUR(2, 3, 3, 4), FOUR(3, 4, 3, 2)}},
@@ -152,6 +195,42 @@ CASES(conv2d_image) = {
      {2, 2, 1, 0, 1, 1, 1, ACTIVATION_TANH, 6, 5},
      .no_grad = true},
     {"columns-stride3-pad2", build_deconv2d, {FOUR(1, 20, 5, 2), FOUR(20, 2, 5, 6)}, {3, 1, 2, 2, 2, 1}},
+    /* Whole chunks of channels, several tiles. */
+    {"channels16-k4-stride2-pad1",
+     build_deconv2d_kept,
+     {FOUR(3, 16, 7, 6), FOUR(16, 8, 4, 4), ONE(8)},
+     {2, 2, 1, 1},
+     .no_grad = true},
+    {"channels8-k3-stride2",
+     build_deconv2d_kept,
+     {FOUR(4, 8, 6, 5), FOUR(8, 68, 3, 3)},
+     {2, 2, 1, 1},
+     .no_grad = true},
+    {"channels8-stride3-dilation2",
+     build_deconv2d,
+     {FOUR(2, 8, 5, 6), FOUR(8, 12, 4, 2), ONE(12)},
+     {3, 2, 1, 1, 2, 3, 1, 2, 1},
+     .no_grad = true},
+    {"channels8-k3",
+     build_deconv2d_kept,
+     {FOUR(3, 8, 9, 7), FOUR(8, 132, 3, 3), ONE(132)},
+     {1, 1, 1, 1},
+     .no_grad = true},
+    {"groups-of-8",
+     build_deconv2d_kept,
+     {FOUR(3, 16, 5, 6), FOUR(16, 8, 3, 3), ONE(16)},
+     {2, 1, 1, 1, 1, 1, 2, 1, 0},
+     .no_grad = true},
+    {"k1-channels24", build_deconv2d_kept, {FOUR(5, 24, 6, 5), FOUR(24, 36, 1, 1), ONE(36)}, .no_grad = true},
+    {"from-one-pixel-channels24",
+     build_deconv2d_kept,
+     {FOUR(9, 24, 1, 1), FOUR(24, 36, 4, 4)},
+     .no_grad = true},
+    {"stride-over-kernel-channels8",
+     build_deconv2d_kept,
+     {FOUR(2, 8, 5, 6), FOUR(8, 12, 1, 2), ONE(12)},
+     {3, 3},
+     .no_grad = true},
     {0},
 };
 
@@ -162,6 +241,11 @@ static void build_conv2d_weight(const struct op_case *one, struct cupel_tensor *
                                 struct cupel_tensor **out) {
     const union attr attr = {.conv = {.conv = conv_of(one), .kernel = {one->arg[7], one->arg[8]}}};
     out[0] = node_add_list(OP_conv2d_weight, in, 2, &attr);
+}
+static void build_conv2d_weight_kept(const struct op_case *one, struct cupel_tensor **in,
+                                     struct cupel_tensor **out) {
+    build_conv2d_weight(one, in, out);
+    out[0] = favourite_layout(out[0]);
 }
 CASES(conv2d_weight) = {
     {"one", build_conv2d_weight, {FOUR(1, 1, 1, 1), FOUR(1, 1, 1, 1)}, {1, 1, 0, 0, 1, 1, 1, 1, 1}},
@@ -190,5 +274,41 @@ CASES(conv2d_weight) = {
      build_conv2d_weight,
      {FOUR(48, 2, 7, 8), FOUR(48, 4, 4, 4)},
      {2, 2, 1, 1, 2, 3, 1, 2, 2}},
+    /* Whole chunks of channels, several tiles. */
+    {"channels8",
+     build_conv2d_weight_kept,
+     {FOUR(3, 8, 9, 7), FOUR(3, 16, 9, 7)},
+     {1, 1, 1, 1, 1, 1, 1, 3, 3},
+     .no_grad = true},
+    {"channels16-tiles",
+     build_conv2d_weight_kept,
+     {FOUR(4, 16, 7, 9), FOUR(4, 72, 6, 9)},
+     {1, 1, 0, 1, 1, 1, 1, 2, 3},
+     .no_grad = true},
+    {"channels8-k4-stride2-pad1",
+     build_conv2d_weight,
+     {FOUR(5, 8, 14, 12), FOUR(5, 20, 7, 6)},
+     {2, 2, 1, 1, 1, 1, 1, 4, 4},
+     .no_grad = true},
+    {"groups-of-8",
+     build_conv2d_weight_kept,
+     {FOUR(3, 16, 7, 8), FOUR(3, 24, 7, 4)},
+     {1, 2, 1, 0, 1, 1, 2, 3, 2},
+     .no_grad = true},
+    {"k1-channels24",
+     build_conv2d_weight_kept,
+     {FOUR(5, 24, 6, 5), FOUR(5, 40, 6, 5)},
+     {1, 1, 0, 0, 1, 1, 1, 1, 1},
+     .no_grad = true},
+    {"depthwise-channels33",
+     build_conv2d_weight_kept,
+     {FOUR(5, 33, 9, 8), FOUR(5, 33, 9, 8)},
+     {1, 1, 1, 1, 1, 1, 33, 3, 3},
+     .no_grad = true},
+    {"channels3-outputs33",
+     build_conv2d_weight,
+     {FOUR(9, 3, 12, 10), FOUR(9, 33, 6, 5)},
+     {2, 2, 1, 1, 1, 1, 1, 4, 4},
+     .no_grad = true},
     {0},
 };
