@@ -73,6 +73,16 @@ kernel_status kernel_conv_gemm(const struct kernel_conv *conv, const void *a, co
                                const float *bias, void *result, const struct kernel_gemm *gemm,
                                void *workspace, void *stream);
 
+/* The image of few channels by columns (conv_columns.cu): whether it can be; the product's sizes; bytes of the workspace,
+ * a multiple of 256, to which those of kernel_gemm_workspace are added. `gemm` has a result of KERNEL_F32 and no
+ * activation. */
+bool kernel_conv_has_columns(const struct kernel_conv *conv);
+struct kernel_conv_product kernel_conv_columns_product(const struct kernel_conv *conv);
+size_t kernel_conv_columns_bytes(const struct kernel_conv *conv);
+kernel_status kernel_conv_columns(const struct kernel_conv *conv, const void *y, const void *weight,
+                                  const float *bias, void *x, const struct kernel_gemm *gemm, void *workspace,
+                                  void *stream);
+
 #ifdef __cplusplus
 }
 #endif

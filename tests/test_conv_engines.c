@@ -6,9 +6,12 @@
 #include "graph/op.h"
 #include "judges.h"
 
-static const char *const engines[] = {
-    "implicit gemm, tensor cores, large tiles", "implicit gemm, tensor cores, small tiles",
-    "implicit gemm, f32, large tiles", "implicit gemm, f32, small tiles", "direct"};
+static const char *const engines[] = {"implicit gemm, tensor cores, large tiles",
+                                      "implicit gemm, tensor cores, small tiles",
+                                      "implicit gemm, f32, large tiles",
+                                      "implicit gemm, f32, small tiles",
+                                      "columns",
+                                      "direct"};
 
 /* Whether the plan's printout names the engine: it is not used where it does not fit. */
 static bool uses(const struct trial *trial, const char *engine) {
@@ -50,9 +53,10 @@ struct way {
     double tolerance; /* at least */
 };
 
-/* Tensor cores do not compute strict f32, and the f32 engines have no kernels for 16 bits. */
-static bool should_fit(const char *engine, enum cupel_precision precision) {
+/* Columns are for images. Tensor cores do not compute strict f32, and the f32 engines have no kernels for 16 bits. */
+static bool should_fit(enum op_id op, const char *engine, enum cupel_precision precision) {
     const bool half = precision == CUPEL_PRECISION_BF16 || precision == CUPEL_PRECISION_F16;
+    if (strcmp(engine, "columns") == 0) return op == OP_conv2d_image;
     if (strstr(engine, "tensor cores")) return precision != CUPEL_PRECISION_F32;
     return !half || !strstr(engine, "f32");
 }
@@ -68,7 +72,7 @@ static void judge_engines(enum op_id op, const struct way *way) {
         setenv("CUPEL_CONV_ENGINE", engines[e], 1);
         for (struct pick pick = {op, 0}; picked(&pick)->name; pick.index++)
             used += judge_case(&pick, engines[e], &way->options, fmax(tolerance_of(&pick), way->tolerance));
-        const bool should = should_fit(engines[e], way->options.precision);
+        const bool should = should_fit(op, engines[e], way->options.precision);
         cr_expect(should ? used >= 3 : used == 0, "%s with %s: %d cases", case_rows[op].op, engines[e], used);
     }
 }

@@ -63,10 +63,22 @@ static bool is_countable(const struct call *call) {
     return true;
 }
 
+static bool is_small(const struct view *view) {
+    int64_t last = 0;
+    for (int d = 0; d < 4; d++) last += (view->shape.dim[d] - 1) * view->stride[d];
+    return last <= INT32_MAX;
+}
+
+bool conv_is_small(const struct call *call) {
+    const struct conv_views views = conv_views(call);
+    return is_small(views.x) && is_small(views.y) && is_small(views.weight);
+}
+
 const struct conv_engine *const *conv_engines(const struct call *call) {
 #define PRODUCTS &conv_tensor_large, &conv_tensor_small, &conv_simt_large, &conv_simt_small
     static const struct conv_engine *const places[] = {PRODUCTS, &conv_direct_places, NULL},
-                                           *const image[] = {PRODUCTS, &conv_direct_image, NULL},
+                                           *const image[] = {&conv_columns, PRODUCTS, &conv_direct_image,
+                                                             NULL},
                                            *const weight[] = {PRODUCTS, &conv_direct_weight, NULL};
     return call->node->op == OP_conv2d_image ? image : call->node->op == OP_conv2d_weight ? weight : places;
 }

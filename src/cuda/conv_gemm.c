@@ -13,21 +13,12 @@ static bool product_of(const struct call *call, const struct kernel_conv *conv, 
     return true;
 }
 
-/* Whether indices of the view's elements fit 32 bits. */
-static bool is_small(const struct view *view) {
-    int64_t last = 0;
-    for (int d = 0; d < 4; d++) last += (view->shape.dim[d] - 1) * view->stride[d];
-    return last <= INT32_MAX;
-}
-
 /* There are no kernels for 16-bit operands without tensor cores. */
 static bool fits(const struct call *call, enum kernel_gemm_form form) {
-    const struct conv_views views = conv_views(call);
     const struct kernel_conv conv = conv_of(call);
     const bool simt = form == KERNEL_SIMT_SMALL || form == KERNEL_SIMT_LARGE;
     struct kernel_gemm gemm;
-    return is_small(views.x) && is_small(views.y) && is_small(views.weight) &&
-           product_of(call, &conv, &gemm) && cuda_gemm_reform(call, form, &gemm) &&
+    return conv_is_small(call) && product_of(call, &conv, &gemm) && cuda_gemm_reform(call, form, &gemm) &&
            (!simt || conv.type == KERNEL_F32);
 }
 
