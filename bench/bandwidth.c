@@ -2,7 +2,7 @@
  *
  *     bandwidth [DEVICE [MIB]]
  *
- * Each op is run as chains of two lengths, in plans of their own, and the difference of their times is what the links
+ * Each op is run as chains of two lengths, not fused, in plans of their own, and the difference of their times is what the links
  * between take: launches, the wait for the end and conversions at the ends cancel. Prints one JSON line an op. Bytes
  * are those that any kernel for the op must move: batchnorm reads its input twice and writes once, its gradient reads two
  * tensors twice. DEVICE is cuda, MIB the size of one f32 tensor, 256, unless said otherwise. */
@@ -123,7 +123,7 @@ static enum cupel_status time_runs(struct cupel_plan *plan, double *seconds, str
 static enum cupel_status time_chain(const struct test *test, struct cupel_device *device, int length,
                                     int64_t mib, enum cupel_precision precision, bool gradient,
                                     double *seconds, struct cupel_error *error) {
-    const struct cupel_plan_options options = {.precision = precision, .everywhere = true};
+    const struct cupel_plan_options options = {.precision = precision, .everywhere = true, .nofuse = true};
     struct cupel_store *store = cupel_store_new(device, 1);
     struct cupel_graph *graph = cupel_graph_new(CUPEL_F32);
     struct cupel_plan *plan = NULL;

@@ -4,12 +4,12 @@
 # build was carried along.
 #
 # usage: scripts/gpu.sh [--build DIR] [--only STEPS] [--out DIR]
-#        scripts/gpu.sh --pack DIR
+#        scripts/gpu.sh --pack DIR [--build DIR]
 #   --build  what to run: a build folder or one made by --pack (default: build-gpu if it is there, else build, which is then made)
 #   --only   some of: doctor,judge,tests,emulator,sanitizer,train,torch,bandwidth (default: all)
 #   --out    where the report goes (default: bench/results)
-#   --pack   builds for any x86-64 machine with a GPU of sm_90, and puts into DIR all that this script needs but the sources: programs,
-#            Debian's libraries that they link, Fashion-MNIST
+#   --pack   builds for any x86-64 machine with a GPU of sm_90 (or takes the build of this very machine that --build names), and puts
+#            into DIR all that this script needs but the sources: programs, Debian's libraries that they link, Fashion-MNIST
 # environment: CUPEL_LIBS, a folder of shared libraries for the programs; CUPEL_CUDNN and CUPEL_CUBLAS, folders that hold
 # cuDNN and cuBLASLt (default: those in the site-packages of python3); CUPEL_CASES, the ops whose cases the sanitizers see;
 # PYTHON, a Python with PyTorch (default: python3)
@@ -17,11 +17,11 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
 data=/usr/share/datasets/fashion-mnist
-pack_limit_mib=64
+pack_limit_mib=60 # 64 travel, the sources included
 python=${PYTHON:-python3}
 
 usage() {
-    sed -n '/^# usage/,/^# environment/p' "$0" | sed '$d; s/^# //' >&2
+    sed -n "/^# usage/,/^# environment/p" "$0" | sed "\$d; s/^# //" >&2
     exit 2
 }
 
@@ -47,22 +47,23 @@ libraries() {
 }
 
 make_pack() {
-    local folder=build-gpu-carried jobs size
+    local folder=${build:-build-gpu-carried} jobs size
     jobs=$(nproc)
-    cmake -S . -B "$folder" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCUPEL_NATIVE=OFF -DCUPEL_CUDA=ON &&
-        cmake --build "$folder" -j "$jobs" &&
-        cmake --build "$folder" -j "$jobs" --target emu-tests-gpu bandwidth || return 1
-    rm -rf "$pack" && mkdir -p "$pack" || return 1
+    if [ -z "$build" ]; then
+        cmake -S . -B "$folder" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCUPEL_NATIVE=OFF -DCUPEL_CUDA=ON &&
+            cmake --build "$folder" -j "$jobs" || return 1
+    fi
+    cmake --build "$folder" -j "$jobs" --target emu-tests-gpu bandwidth || return 1
+    rm -rf "$pack" && mkdir -p "$pack/programs/libraries" || return 1
     local file programs=()
-    for file in cupel libcupel-cuda.so libcupel-emu.so tests/cupel-tests tests/emu/emu-tests-gpu bench/bandwidth examples/*; do
-        for file in "$folder"/$file; do
-            [ -f "$file" ] && [ -x "$file" ] || continue
-            mkdir -p "$pack/$(dirname "${file#"$folder"/}")"
-            strip --strip-debug -o "$pack/${file#"$folder"/}" "$file" || return 1
-            programs+=("$file")
-        done
+    for file in "$folder"/{cupel,libcupel-cuda.so,libcupel-emu.so,tests/cupel-tests,tests/emu/emu-tests-gpu,bench/bandwidth,examples/*}; do
+        [ -f "$file" ] && [ -x "$file" ] || continue
+        mkdir -p "$pack/programs/$(dirname "${file#"$folder"/}")"
+        strip --strip-debug -o "$pack/programs/${file#"$folder"/}" "$file" || return 1
+        programs+=("$file")
     done
-    libraries "${programs[@]}" | tar -cJhf "$pack/libraries.tar.xz" --transform 's,.*/,,' -P -T - || return 1
+    libraries "${programs[@]}" | xargs cp -Lt "$pack/programs/libraries" || return 1
+    tar -cJf "$pack/programs.tar.xz" -C "$pack/programs" . && rm -r "$pack/programs" || return 1
     mkdir "$pack/data" && cp "$data"/*.gz "$pack/data/" || return 1
     echo "$root" >"$pack/built-at"
     basename "$folder" >"$pack/built-in"
@@ -87,7 +88,7 @@ if [ -z "$build" ]; then
     build=build
     [ -d build-gpu ] && build=build-gpu
 fi
-if [ ! -x "$build/cupel" ]; then
+if [ ! -x "$build/cupel" ] && [ ! -f "$build/programs.tar.xz" ]; then
     cmake --preset default -B "$build" -DCUPEL_CUDA=ON && cmake --build "$build" -j "$(nproc)" || exit 1
     cmake --build "$build" -j "$(nproc)" --target bandwidth
     cmake --build "$build" -j "$(nproc)" --target emu-tests-gpu
@@ -108,18 +109,18 @@ link() {
     mkdir -p "$(dirname "$2")" && ln -s "$1" "$2" && links+=("$2")
 }
 
-# Tests look for their files where they were built.
-if [ -f "$build/built-at" ]; then
-    link "$root" "$(cat "$build/built-at")"
-    link "$build" "$root/$(cat "$build/built-in")"
-fi
-[ -d "$data" ] || data=$build/data
-[ -d "$build/data" ] && link "$build/data" /usr/share/datasets/fashion-mnist
-
 libs=${CUPEL_LIBS:-}
-if [ -z "$libs" ] && [ -f "$build/libraries.tar.xz" ]; then
-    libs=$work/libraries
-    mkdir "$libs" && tar -xJf "$build/libraries.tar.xz" -C "$libs" || exit 1
+CUPEL_COMMIT=$(git describe --always --dirty 2>/dev/null)
+if [ -f "$build/programs.tar.xz" ]; then
+    carried=$build build=$work/build
+    mkdir "$build" && tar -xJf "$carried/programs.tar.xz" -C "$build" || exit 1
+    libs=${libs:-$build/libraries}
+    CUPEL_COMMIT=$(cat "$carried/commit")
+    # Tests look for their files where they were built.
+    link "$root" "$(cat "$carried/built-at")"
+    link "$build" "$root/$(cat "$carried/built-in")"
+    link "$carried/data" "$data"
+    [ -d "$data" ] || data=$carried/data
 fi
 
 # site_library PATTERN: the folder of a library that PyTorch brought along.
@@ -205,8 +206,8 @@ if grep -q '^cuda  *not available' "$work/doctor.txt"; then
 fi
 
 if [ -x "$tests" ]; then
-    wanted judge && suite "cases on cuda (judge 5)" 500 "$tests" -j"$jobs" --filter 'cases/cuda*'
-    wanted tests && suite "all tests" 580 "$tests" -j"$jobs"
+    wanted judge && suite "cases on cuda (judge 5)" 500 env -u CUPEL_CASES "$tests" -j"$jobs" --filter 'cases/cuda*'
+    wanted tests && suite "all tests" 580 env -u CUPEL_CASES "$tests" -j"$jobs"
 elif wanted judge || wanted tests; then
     failed=$((failed + 1))
     note "tests" FAILED 0 "there is no $tests: carry one, or install Criterion"
@@ -234,7 +235,6 @@ fi
 
 export CUPEL_GPU CUPEL_COMMIT
 CUPEL_GPU=$(nvidia-smi --query-gpu=name --format=csv,noheader | head -1)
-CUPEL_COMMIT=$(cat "$build/commit" 2>/dev/null || git describe --always --dirty 2>/dev/null)
 if wanted torch; then
     # Not through `ours`: PyTorch has libraries of its own.
     start=$SECONDS
