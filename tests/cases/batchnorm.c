@@ -46,6 +46,7 @@ CASES(batchnorm) = {
     {"wide-ragged", build_batchnorm, {{{2, {43, 131}}}, CHANNELS(131)}, .number = {0.1, 1e-5}},
     {"large-planes", build_batchnorm, {{{4, {2, 2, 65, 64}}}, CHANNELS(2)}, .number = {0.1, 1e-5}},
     {"large-ragged", build_batchnorm, {{{4, {3, 2, 27, 27}}}, CHANNELS(2)}, .number = {0.1, 1e-5}},
+    {"many-splits", build_batchnorm, {{{2, {1091, 63}}}, CHANNELS(63)}, .number = {0.1, 1e-5}},
     {"momentum-0", build_batchnorm, {{{2, {7, 3}}}, CHANNELS(3)}, .number = {0, 1e-5}},
     {"momentum-1", build_batchnorm, {{{2, {7, 3}}}, CHANNELS(3)}, .number = {1, 0.5}},
     /* A variance from the mean of squares would be noise here; in 16 bits, x itself is. */
@@ -104,6 +105,7 @@ CASES(batchnorm_grad) = {
     {"wide-ragged", build_batchnorm_grad, {{{2, {43, 131}}}, STATISTICS(131), {{2, {43, 131}}}}},
     {"large-planes", build_batchnorm_grad, {{{4, {2, 2, 65, 64}}}, STATISTICS(2), {{4, {2, 2, 65, 64}}}}},
     {"large-ragged", build_batchnorm_grad, {{{4, {3, 2, 27, 27}}}, STATISTICS(2), {{4, {3, 2, 27, 27}}}}},
+    {"many-splits", build_batchnorm_grad, {{{2, {1091, 63}}}, STATISTICS(63), {{2, {1091, 63}}}}},
     /* Back through activations too, where plans may do that. */
     {"relu-rows",
      build_activated,

@@ -89,5 +89,8 @@ CASES(layernorm_grad) = {
     {"columns-vectors",
      build_layernorm_grad,
      {{{2, {70, 260}}}, {{1, {260}}}, {{2, {70, 1}}}, {{2, {70, 1}}, CASE_POSITIVE}, {{2, {70, 260}}}}},
+    {"many-splits",
+     build_layernorm_grad,
+     {{{2, {1091, 63}}}, {{1, {63}}}, {{2, {1091, 1}}}, {{2, {1091, 1}}, CASE_POSITIVE}, {{2, {1091, 63}}}}},
     {0},
 };
