@@ -122,11 +122,11 @@ struct line {
     }
 };
 
-/* merge(x, y) over the threads of a line. */
+/* merge(x, y) over the threads of a line. Each instance has shared memory of its own and is called once by a kernel, so
+ * there is nobody to wait for before it is written. */
 template <class Merge> __device__ __forceinline__ float merge_line(float x, Merge merge) {
     SHARED(float, all, [line_lanes][line_width]);
     const int column = static_cast<int>(threadIdx.x) % line_width;
-    __syncthreads(); /* nobody still reads what an earlier call left */
     all[threadIdx.x / line_width][column] = x;
     __syncthreads();
     x = all[0][column];
