@@ -8,9 +8,28 @@ void nvidia_versions(char *text, size_t size) {
     snprintf(text, size, "-cudnn%d-cublaslt%d", cudnn ? cudnn->version : 0, cublaslt ? cublaslt->version : 0);
 }
 
+/* What cuDNN says when it is to be used, such as for want of one of its parts; NULL when it can be, or there is no GPU to
+ * use it with. */
+static const char *cudnn_complaint(const struct cudnn *cudnn) {
+    int devices = 0;
+    cudnnHandle_t handle;
+    if (cudaGetDeviceCount(&devices) != cudaSuccess || !devices) {
+        (void)cudaGetLastError();
+        return NULL;
+    }
+    const cudnnStatus_t status = cudnn->cudnnCreate(&handle);
+    if (status != CUDNN_STATUS_SUCCESS) return cudnn->cudnnGetErrorString(status);
+    cudnn->cudnnDestroy(handle);
+    return NULL;
+}
+
 void nvidia_describe(char *text, size_t size) {
     const char *no_cudnn, *no_cublaslt;
     const struct cudnn *cudnn = cudnn_load(&no_cudnn);
+    if (cudnn) {
+        no_cudnn = cudnn_complaint(cudnn);
+        if (no_cudnn) cudnn = NULL;
+    }
     const struct cublaslt *cublaslt = cublaslt_load(&no_cublaslt);
     int length;
     if (cudnn)
