@@ -73,6 +73,9 @@ check "build" build default
 check "build with sanitizers" build asan
 if [ "$failed" -eq 0 ]; then
     suite "tests" build/tests/cupel-tests
+    if [ -x build/tests/nvidia/nvidia-tests ]; then # needs cuDNN's headers
+        suite "NVIDIA's libraries" build/tests/nvidia/nvidia-tests
+    fi
     if [ -x build/tests/emu/emu-tests ]; then # needs g++
         suite "emulator" build/tests/emu/emu-tests
         suite "emulator, every access checked" build/tests/emu/emu-tests-race
