@@ -147,7 +147,8 @@ static cublasStatus_t multiply(cublasLtHandle_t handle, cublasLtMatmulDesc_t of,
                                const cublasLtMatmulAlgo_t *algo, void *workspace, size_t bytes,
                                cudaStream_t stream) {
     const struct product *product = (struct product *)of;
-    const struct described *la = (struct described *)of_a, *lb = (struct described *)of_b, *ld = (struct described *)of_d;
+    const struct described *la = (struct described *)of_a, *lb = (struct described *)of_b,
+                           *ld = (struct described *)of_d;
     (void)handle;
     cr_expect(*(const float *)alpha == 1 && *(const float *)beta == 0 && c == d && of_c == of_d);
     cr_expect(algo->data[0] == 7 && bytes == WORKSPACE);
