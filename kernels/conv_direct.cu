@@ -64,7 +64,7 @@ __device__ position position_of(const kernel_conv &conv, int scale_h, int scale_
 }
 
 template <bool image, int R, class T, class Y>
-__global__ void __launch_bounds__(threads)
+__global__ void __launch_bounds__(threads, 2)
     conv_direct(const kernel_conv conv, const T *source, const T *weight, const float *bias, Y *result,
                 int across, int64_t tiles, int slot_tiles, bool slots_first) {
     SHARED(tap, taps, [chunk]);
