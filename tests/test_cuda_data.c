@@ -65,6 +65,11 @@ static void build_gather(const struct op_case *one, struct cupel_tensor **in, st
     out[0] = cupel_gather(in[0], in[1], in[2], 5);
 }
 
+static void build_pick(const struct op_case *one, struct cupel_tensor **in, struct cupel_tensor **out) {
+    (void)one;
+    out[0] = NODE_ADD(maxpool_pick, ATTR(pool, .pool = {.kernel = {2, 2}}), in[0], in[1]);
+}
+
 /* Input 1 has one number that is bad. The run, or reading its result, fails and says so; with good numbers the next goes
  * well. */
 static const struct fault {
@@ -87,6 +92,12 @@ static const struct fault {
     {{"no row", build_gather, {{{2, {9, 300}}}, {{1, {7}}, CASE_LABELS, 9}, {{1, {1}}, CASE_I64, 1}}},
      -1,
      "index -1 is outside 0 to 8"},
+    {{"pick", build_pick, {{{4, {2, 3, 4, 5}}}, {{4, {2, 3, 2, 2}}, CASE_LABELS, 20}}},
+     20,
+     "index 20 is outside 0 to 19"},
+    {{"no pick", build_pick, {{{4, {2, 8, 4, 5}}}, {{4, {2, 8, 2, 2}}, CASE_LABELS, 20}}},
+     -1,
+     "index -1 is outside 0 to 19"},
 };
 
 static enum cupel_status run_and_read(struct trial *trial) {
