@@ -33,6 +33,7 @@ struct largest {
  * vectors. */
 struct mapping {
     walk kept, reduced;
+    int64_t share;     /* of j in each part; the last may have less, or nothing */
     int along, across; /* threads: their product is `threads` */
     enum kernel_type y_type;
     float factor;
@@ -81,10 +82,9 @@ __global__ void reduce(const T *x, void *y, mapping of) {
     UNROLL
     for (int v = 0; v < width; v++) sum[v] = Kind::start();
     if (first + column * results < of.kept.count) {
-        const int64_t count = of.reduced.count;
-        gather<Kind>(x + place_of(of.kept, first + column * results).a, of.reduced,
-                     count * blockIdx.y / gridDim.y + row, count * (blockIdx.y + 1) / gridDim.y, of.along,
-                     sum);
+        const int64_t begin = blockIdx.y * of.share, end = min(begin + of.share, of.reduced.count);
+        gather<Kind>(x + place_of(of.kept, first + column * results).a, of.reduced, begin + row, end,
+                     of.along, sum);
     }
     if (inner_reduced) {
         UNROLL
@@ -174,7 +174,7 @@ static int power_of_two(int64_t least, int most) {
 /* As many threads along j as have a few vectors each; where x's innermost dimension is kept, enough across that a warp
  * reads whole sectors. */
 static mapping mapping_of(const problem &of, int width) {
-    mapping map = {of.kept, of.reduced, 1, 1, KERNEL_F32, 1};
+    mapping map = {of.kept, of.reduced, 0, 1, 1, KERNEL_F32, 1};
     int across = 1;
     if (of.inner_reduced) {
         map.reduced = walk_start();
@@ -231,6 +231,7 @@ static void solve(const kernel_reduction *of, const problem &problem, const T *x
     constexpr int width = vector_of<T>;
     const bool vectors = allows_vectors(problem, width) && reinterpret_cast<uintptr_t>(x) % 16 == 0;
     mapping map = mapping_of(problem, vectors ? width : 1);
+    map.share = (map.reduced.count + parts - 1) / parts;
     map.y_type = y_type;
     map.factor = factor;
     if (of->kind == KERNEL_SUM)
