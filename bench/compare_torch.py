@@ -100,6 +100,8 @@ class CudaStep:
             return self.torch.nn.functional.cross_entropy(self.net(x), labels)
 
     def work(self, rows):
+        if self.mode == "compiled":
+            self.torch.compiler.cudagraph_mark_step_begin()
         loss = self.forward(self.images[rows], self.labels[rows])
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
