@@ -180,14 +180,12 @@ __device__ __forceinline__ void gemm_finish(void *c, const float *bias, float *p
 constexpr int gemm_add_threads = 256;
 template <class Sink>
 __global__ void gemm_add_parts(const float *parts, const float *bias, void *c, Sink sink, kernel_gemm gemm) {
-    const int across = (gemm.n + 3) / 4;
-    const int64_t rows = static_cast<int64_t>(gemm.batches) * gemm.m;
-    for (int64_t i = blockIdx.x * int64_t{gemm_add_threads} + threadIdx.x; i < rows * across;
-         i += gridDim.x * int64_t{gemm_add_threads}) {
-        const int64_t at = i / across;
-        const int batch = static_cast<int>(at / gemm.m), row = static_cast<int>(at % gemm.m),
-                  column = static_cast<int>(i % across) * 4;
+    const int across = (gemm.n + 3) / 4, work = gemm.batches * gemm.m * across;
+    for (int i = static_cast<int>(blockIdx.x) * gemm_add_threads + static_cast<int>(threadIdx.x); i < work;
+         i += static_cast<int>(gridDim.x) * gemm_add_threads) {
+        const int at = i / across, batch = at / gemm.m, row = at % gemm.m, column = i % across * 4;
         float sum[4] = {};
+        UNROLL_BY(4)
         for (int split = 0; split < gemm.splits; split++) {
             float more[4];
             load_floats(parts + gemm_part(gemm, split).offset(batch, row, column), more);

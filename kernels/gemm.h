@@ -13,7 +13,7 @@ enum kernel_gemm_form { KERNEL_SIMT_SMALL, KERNEL_SIMT_LARGE, KERNEL_TENSOR_SMAL
 struct kernel_gemm {
     int m, n, k, batches;
     enum kernel_gemm_form form;
-    int splits; /* of k among blocks; more than one leave their sums in the workspace, and a second launch adds them up */
+    int splits; /* of k among blocks; more than one leave their sums in the workspace, and a second launch adds them up; only of products with fewer than 2^30 results */
     enum kernel_type type, result_type; /* of a and b, and of c */
     enum kernel_activation activation;
     float slope;
