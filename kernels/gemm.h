@@ -9,11 +9,12 @@
 enum kernel_gemm_form { KERNEL_SIMT_SMALL, KERNEL_SIMT_LARGE, KERNEL_TENSOR_SMALL, KERNEL_TENSOR_LARGE };
 
 /* c(row, column) = activation(sum over i < k of a(row, i) b(i, column) + bias), m rows and n columns, for each of `batches`
- * independent products. Any sizes above 0. */
+ * independent products. Any sizes above 0. Where k is split among blocks, their sums go to the workspace and a second launch
+ * adds them up; it takes fewer than 2^30 results in all. */
 struct kernel_gemm {
     int m, n, k, batches;
     enum kernel_gemm_form form;
-    int splits; /* of k among blocks; more than one leave their sums in the workspace, and a second launch adds them up; only of products with fewer than 2^30 results */
+    int splits;                         /* of k, from 1 to 65535 */
     enum kernel_type type, result_type; /* of a and b, and of c */
     enum kernel_activation activation;
     float slope;
