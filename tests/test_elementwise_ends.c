@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "bench.h"
+#include "judge.h"
 #include "graph/node.h"
 
 static const float ends[] = {NAN, -INFINITY, -1e18f,  -200,  -88, -12,    -4,    -2,
@@ -63,21 +64,14 @@ static void compare(const char *device) {
     }
 }
 
-static void compare_if_there(const char *device) {
-    struct cupel_device *opened = NULL;
-    struct cupel_error error = {0};
-    const bool there = cupel_device_open(device, 1, &opened, &error) == CUPEL_OK;
-    cupel_device_close(opened);
-    if (!there) cr_skip_test("%s", error.message);
-    compare(device);
-}
-
 Test(elementwise_ends, cpu) {
     compare("cpu");
 }
 Test(elementwise_ends, emu) {
-    compare_if_there("emu");
+    need_device("emu");
+    compare("emu");
 }
 Test(elementwise_ends, cuda) {
-    compare_if_there("cuda");
+    need_device("cuda");
+    compare("cuda");
 }
