@@ -103,7 +103,9 @@ struct cupel_train_options {
     bool resume;              /* go on from the checkpoint in `out` */
     const char *init;         /* a safetensors file whose tensors replace the parameters' initial values */
     int64_t checkpoint_steps; /* 0: only at the end of each epoch */
-    int64_t log_steps; /* steps between two training lines; 0: 50. An epoch's last step has a line too */
+    int64_t
+        log_steps; /* steps between two training lines; 0: a hundredth of the run, 1 to 50. An epoch's last step has a
+                          line too */
     const volatile sig_atomic_t *stop; /* when it is set, the step under way is finished, a checkpoint is
                                           written and the run ends; NULL: never */
     struct cupel_watcher watcher;

@@ -5,7 +5,7 @@
 
 #include "train/loop.h"
 
-enum { DEFAULT_LOG_STEPS = 50 };
+enum { MOST_LOG_STEPS = 50, LEAST_LINES = 100 };
 static const double SHOW_SECONDS = 0.25; /* between two looks at the progress */
 
 double meter_now(void) {
@@ -85,10 +85,16 @@ enum cupel_status meter_line(struct loop *loop, struct cupel_error *error) {
     return CUPEL_OK;
 }
 
+/* Short runs have a line for each step. */
+static int64_t steps_between_lines(const struct loop *loop) {
+    if (loop->options->log_steps) return loop->options->log_steps;
+    const int64_t every = loop->steps / LEAST_LINES;
+    return every < 1 ? 1 : every < MOST_LOG_STEPS ? every : MOST_LOG_STEPS;
+}
+
 enum cupel_status meter_step(struct loop *loop, int64_t images, struct cupel_error *error) {
     struct cupel_training_point point = {0};
-    int64_t every = loop->options->log_steps ? loop->options->log_steps : DEFAULT_LOG_STEPS;
-    int64_t step = loop->state.step;
+    const int64_t every = steps_between_lines(loop), step = loop->state.step;
     loop->meter.images += images;
     if (step % every == 0 || step % loop->schedule.epoch_steps == 0) return meter_line(loop, error);
     double now = meter_now();
