@@ -1,4 +1,4 @@
-/* Which tensors of a plan are stored in 16 bits. Heavy ops (op.h) compute in them; the ops between those follow, and what
+/* Which tensors of a plan are stored in 16 bits. Heavy ops (op.h) with much to do compute in them; the ops between those follow, and what
  * leads to no heavy op, such as losses and updates, stays in f32. */
 #include <stdlib.h>
 
@@ -21,8 +21,12 @@ static bool allows_out(const struct op *op, int i) {
     return op->half >> (16 + i) & 1 || (i == 0 && op->half & HALF_EITHER);
 }
 
-static bool is_heavy(const struct op *op) {
-    return (op->half & HALF_HEAVY) == HALF_HEAVY;
+/* Heavy ops that are worth it: what takes less than about a microsecond in f32 takes as long in 16 bits, and
+ * casts would be added to it. */
+static bool is_heavy(const struct pass *pass, const struct node *node) {
+    const double least = 1 << 25; /* FLOPs */
+    const struct op *op = &ops[node->op];
+    return (op->half & HALF_HEAVY) == HALF_HEAVY && (pass->everywhere || op->flops(node) >= least);
 }
 
 /* From the last node to the first. */
@@ -30,7 +34,7 @@ static void find_useful(struct pass *pass) {
     for (int n = pass->graph->n_nodes - 1; n >= 0; n--) {
         const struct node *node = pass->graph->nodes[n];
         const struct op *op = &ops[node->op];
-        const bool passes_on = is_heavy(op) || pass->everywhere || pass->useful[node->out[0].id];
+        const bool passes_on = is_heavy(pass, node) || pass->everywhere || pass->useful[node->out[0].id];
         for (int i = 0; i < node->n_in; i++)
             if (passes_on && (op->flags & OP_ALIAS || allows_in(op, i))) pass->useful[node->in[i]->id] = true;
     }
@@ -45,7 +49,7 @@ static bool has_half_input(const struct pass *pass, const struct node *node) {
 /* Whether the node reads 16-bit numbers. */
 static bool reads_half(const struct pass *pass, const struct node *node) {
     const struct op *op = &ops[node->op];
-    if (is_heavy(op) || (pass->everywhere && op->half)) return true;
+    if (is_heavy(pass, node) || (pass->everywhere && op->half)) return true;
     return has_half_input(pass, node) && (pass->useful[node->out[0].id] || !allows_out(op, 0));
 }
 
