@@ -9,21 +9,21 @@
 #include "train/checkpoint.h"
 #include "training.h"
 
-enum { STEPS = 20 };
+enum { STEPS = 20, WIDE_STEPS = 4 };
 
-/* Twenty steps, of which `losses` gets every loss; the test is skipped where the device is not. */
+/* Trains some steps, of which `losses` gets every loss; the test is skipped where the device is not. */
 static struct cupel_train_result run(const struct cupel_model *model, struct cupel_run_options options,
-                                     char *out, double losses[STEPS]) {
+                                     int steps, char *out, double *losses) {
     struct cupel_error error = {0};
     need_device(options.device);
     const struct cupel_train_options train_options = {
-        .run = options, .steps = STEPS, .out = out, .log_steps = 1};
+        .run = options, .steps = steps, .out = out, .log_steps = 1};
     struct cupel_train_result result = train(model, &train_options, CUPEL_OK, NULL);
     struct cupel_history history;
     cr_assert_eq(cupel_history_load(inside(out, "metrics.jsonl"), &history, &error), CUPEL_OK, "%s",
                  error.message);
-    cr_assert_eq(history.training_count, STEPS);
-    for (int i = 0; i < STEPS; i++) losses[i] = history.training[i].loss;
+    cr_assert_eq(history.training_count, (size_t)steps);
+    for (int i = 0; i < steps; i++) losses[i] = history.training[i].loss;
     cupel_history_free(&history);
     return result;
 }
@@ -41,8 +41,8 @@ static void compare_staged(const char *device) {
     const struct cupel_run_options options = {.device = device, .threads = 1};
     struct cupel_run_options stream = options;
     stream.stream = true;
-    struct cupel_train_result one = run(model, options, resident, losses),
-                              two = run(model, stream, staged, losses);
+    struct cupel_train_result one = run(model, options, STEPS, resident, losses),
+                              two = run(model, stream, STEPS, staged, losses);
     cr_expect_eq(one.evaluation.loss, two.evaluation.loss);
     char *a = read_whole(inside(resident, CHECKPOINT_LAST), &size),
          *b = read_whole(inside(staged, CHECKPOINT_LAST), &other);
@@ -65,19 +65,18 @@ Test(train_device, staged_batches_train_as_resident_ones_do_on_emu) {
 }
 
 /* Every step's loss is the reference's, within the precision. */
-static void follow_reference(const char *device, const char *precision, double tolerance) {
+static void follow_reference(struct cupel_model *model, int steps, struct cupel_run_options options,
+                             double tolerance) {
     char *theirs = temporary_path("reference"), *ours = temporary_path("device");
-    struct cupel_model *model = tiny_model(everything, ", augment: {flip: true, crop: 1}");
     double expected[STEPS], losses[STEPS];
-    struct cupel_train_result reference =
-        run(model, (struct cupel_run_options){.device = "reference"}, theirs, expected);
-    struct cupel_train_result result = run(
-        model, (struct cupel_run_options){.device = device, .precision = precision, .deterministic = true},
-        ours, losses);
-    for (int i = 0; i < STEPS; i++)
+    const struct cupel_run_options oracle = {.device = "reference", .batch = options.batch};
+    options.deterministic = true;
+    struct cupel_train_result reference = run(model, oracle, steps, theirs, expected);
+    struct cupel_train_result result = run(model, options, steps, ours, losses);
+    for (int i = 0; i < steps; i++)
         cr_expect_leq(fabs(losses[i] - expected[i]), tolerance * fabs(expected[i]),
-                      "%s %s, step %d: loss %.8g, on reference %.8g", device, precision, i + 1, losses[i],
-                      expected[i]);
+                      "%s %s, step %d: loss %.8g, on reference %.8g", options.device, options.precision,
+                      i + 1, losses[i], expected[i]);
     cupel_train_result_free(&reference);
     cupel_train_result_free(&result);
     cupel_model_free(model);
@@ -85,18 +84,33 @@ static void follow_reference(const char *device, const char *precision, double t
     free(ours);
 }
 
+static void follow_in_f32(const char *device, double tolerance) {
+    follow_reference(tiny_model(everything, ", augment: {flip: true, crop: 1}"), STEPS,
+                     (struct cupel_run_options){.device = device, .precision = "f32"}, tolerance);
+}
+
+static void follow_in_half(const char *device, const char *precision, double tolerance) {
+    follow_reference(wide_model("epochs: 9, optimizer: {adam: {lr: 0.001}}"), WIDE_STEPS,
+                     (struct cupel_run_options){.device = device, .precision = precision, .batch = 32},
+                     tolerance);
+}
+
 Test(train_device, emu_follows_reference_in_f32) {
-    follow_reference("emu", "f32", 1e-5);
+    follow_in_f32("emu", 1e-5);
 }
 
 Test(train_device, emu_follows_reference_in_bf16) {
-    follow_reference("emu", "bf16", 1e-2);
+    follow_in_half("emu", "bf16", 1e-2);
+}
+
+Test(train_device, emu_follows_reference_in_f16) {
+    follow_in_half("emu", "f16", 2e-3);
 }
 
 Test(train_device, cuda_follows_reference_in_f32) {
-    follow_reference("cuda", "f32", 1e-4);
+    follow_in_f32("cuda", 1e-4);
 }
 
 Test(train_device, cuda_follows_reference_in_bf16) {
-    follow_reference("cuda", "bf16", 1e-2);
+    follow_in_half("cuda", "bf16", 1e-2);
 }

@@ -143,7 +143,7 @@ static void judge_run(const char *device_name) {
     open_or_skip(device_name, &device);
     cupel_device_close(device);
     char *whole = temporary_path("whole"), *parts = temporary_path("parts");
-    struct cupel_model *model = tiny_model(settings, "");
+    struct cupel_model *model = wide_model(settings);
     struct cupel_train_options options = options_for(device_name, whole);
     struct cupel_train_result result = train(model, &options, CUPEL_OK, NULL);
     cupel_train_result_free(&result);

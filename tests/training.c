@@ -69,7 +69,7 @@ const char *tiny_set(void) {
     return directory;
 }
 
-struct cupel_model *tiny_model(const char *train, const char *data) {
+static struct cupel_model *model_of(const char *layers, const char *train, const char *data) {
     struct cupel_error error = {0};
     struct cupel_model *model;
     char *text;
@@ -80,22 +80,25 @@ struct cupel_model *tiny_model(const char *train, const char *data) {
                           "networks:\n"
                           "  net:\n"
                           "    input: image\n"
-                          "    layers:\n"
-                          "      - conv: {out: 4, kernel: 3, pad: 1}\n"
-                          "      - batchnorm\n"
-                          "      - relu\n"
-                          "      - maxpool: {kernel: 2}\n"
-                          "      - dropout: {p: 0.2}\n"
-                          "      - flatten\n"
-                          "      - linear: {out: 4}\n"
+                          "    layers: [%s, flatten, linear: {out: 4}]\n"
                           "train: {batch: 16, %s}\n",
-                          tiny_set(), data, train);
+                          tiny_set(), data, layers, train);
     cr_assert_gt(length, 0);
     enum cupel_status status =
         cupel_model_read_text("tiny.yaml", text, (size_t)length, NULL, 0, &model, &error);
     cr_assert_eq(status, CUPEL_OK, "%s", error.message);
     free(text);
     return model;
+}
+
+struct cupel_model *tiny_model(const char *train, const char *data) {
+    return model_of(
+        "conv: {out: 4, kernel: 3, pad: 1}, batchnorm, relu, maxpool: {kernel: 2}, dropout: {p: 0.2}", train,
+        data);
+}
+
+struct cupel_model *wide_model(const char *train) {
+    return model_of("flatten, linear: {out: 1024}, relu, linear: {out: 1024}, relu", train, "");
 }
 
 struct cupel_train_result train(const struct cupel_model *model, const struct cupel_train_options *options,

@@ -15,6 +15,9 @@ const char *tiny_set(void);
  * The model is the test's to free. */
 struct cupel_model *tiny_model(const char *train, const char *data);
 
+/* A model of that set with a layer that is computed in 16 bits where the precision says so: linear, 1024 to 1024. */
+struct cupel_model *wide_model(const char *train);
+
 /* Trains, and fails the test unless the status is `expected`. */
 struct cupel_train_result train(const struct cupel_model *model, const struct cupel_train_options *options,
                                 enum cupel_status expected, struct cupel_error *error);

@@ -87,8 +87,9 @@ enum cupel_layout {
     CUPEL_LAYOUT_CHWN,
 };
 
-/* What plans compute with; states stay f32. TF32 rounds what products multiply to 10 bits of fraction. BF16 and F16 store
- * images and activations in 16 bits and multiply those; sums, losses, gradients of parameters and updates stay f32. */
+/* What plans compute with; states stay f32. TF32 rounds what products multiply to 10 bits of fraction. In BF16 and F16
+ * convolutions and products of matrices from 2^25 FLOPs on, and what lies between them, store and multiply 16-bit
+ * numbers; smaller ones, sums, losses, gradients of parameters and updates stay f32. */
 enum cupel_precision { CUPEL_PRECISION_F32, CUPEL_PRECISION_TF32, CUPEL_PRECISION_BF16, CUPEL_PRECISION_F16 };
 
 /* "f32", "tf32", "bf16" or "f16"; and the precision of such a name, CUPEL_INVALID for another. */
