@@ -108,8 +108,10 @@ Test(train_half, steps_that_overflow_are_left_out_on_emu) {
 static const char settings[] = "epochs: 9, ema: 0.95, clip_norm: 1, optimizer: {adam: {lr: 0.01}}";
 
 static struct cupel_train_options options_for(const char *device, char *out) {
-    return (struct cupel_train_options){
-        .run = {.device = device, .precision = "f16"}, .steps = 8, .out = out, .checkpoint_steps = 4};
+    return (struct cupel_train_options){.run = {.device = device, .precision = "f16", .batch = 32},
+                                        .steps = 8,
+                                        .out = out,
+                                        .checkpoint_steps = 4};
 }
 
 static const struct cupel_weight *find(const struct cupel_weights *file, const char *name) {
