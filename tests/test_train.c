@@ -279,8 +279,8 @@ Test(train, a_plateau_lowers_the_rate) {
     struct cupel_model *model = tiny_model(
         "epochs: 8, optimizer: {sgd: {lr: 2}}, schedule: {plateau: {factor: 0.1, patience: 0}}", "");
     struct cupel_train_result result =
-        train(model, &(struct cupel_train_options){.out = out}, CUPEL_OK, NULL);
-    struct cupel_history history = history_of(out);
+        train(model, &(struct cupel_train_options){.out = out, .log_steps = 50}, CUPEL_OK, NULL);
+    struct cupel_history history = history_of(out); /* a line for each epoch */
     double best = INFINITY, rate = 2;
     for (size_t i = 0; i < history.evaluation_count; i++) {
         cr_expect_float_eq(history.training[i].rate, rate, 1e-6 * rate, "epoch %zu", i + 1);
