@@ -61,7 +61,7 @@ static void judge_f32(const struct pick *pick, const char *device) {
     static const struct way ways[] = {
         {"NCHW", {.debug = true, .layout = CUPEL_LAYOUT_NCHW, .deterministic = true}},
         {"NHWC", {.debug = true, .layout = CUPEL_LAYOUT_NHWC}},
-        {"best layout", {.layout = CUPEL_LAYOUT_BEST}},
+        {"best layout", {.layout = CUPEL_LAYOUT_BEST, .deterministic = true}},
         {"NCHW, not fused", {.nofuse = true, .layout = CUPEL_LAYOUT_NCHW}}};
     judge_device(pick, device, ways, 4, false, tolerance_of(pick));
 }
@@ -78,7 +78,7 @@ static void judge_half(const struct pick *pick, const char *device) {
         {"bf16, NHWC", {.debug = true, .precision = bf16, .everywhere = true, .layout = CUPEL_LAYOUT_NHWC}},
         {"bf16, NCHW", {.debug = true, .precision = bf16, .everywhere = true, .layout = CUPEL_LAYOUT_NCHW}},
         {"f16", {.debug = true, .precision = f16, .everywhere = true}},
-        {"bf16 where it is of use", {.precision = bf16}}};
+        {"bf16 where it is of use", {.precision = bf16, .deterministic = true}}};
     const double half = picked(pick)->half;
     if (half >= 0)
         judge_device(pick, device, ways, 4, true, fmax(tolerance_of(pick), half > 0 ? half : 1e-2));
