@@ -2,33 +2,20 @@
 #include "plan/module.h"
 #include "cuda/device.h"
 
-/* An op whose cuda_OP no file defines has no kernel: to compile a plan with it is an error. */
+/* Every op's prepare: one that no file defines is a link error. */
 #define OP_VIEW(name, ...)
-#define OP(name, ...) \
-    __attribute__((weak)) enum cupel_status cuda_##name(struct call *call, struct cupel_error *error);
-#include "graph/ops.def"
-#undef OP
-
-#define OP_VIEW(name, ...)
-static const struct {
-    const char *name;
-    enum cupel_status (*prepare)(struct call *call, struct cupel_error *error);
-} table[OP_COUNT] = {
-#define OP(name, ...) [OP_##name] = {#name, cuda_##name},
+static enum cupel_status (*const prepares[OP_COUNT])(struct call *call, struct cupel_error *error) = {
+#define OP(name, ...) [OP_##name] = cuda_##name,
 #include "graph/ops.def"
 #undef OP
 };
 
 static enum cupel_status cuda_prepare(struct cupel_device *device, struct call *call,
                                       struct cupel_error *error) {
-    const enum op_id op = call->node->op;
     if (call->node->graph->real != CUPEL_F32)
         return cupel_fail(error, CUPEL_UNSUPPORTED, "device %s computes in f32; use device reference for f64",
                           device->backend->name);
-    if (!table[op].prepare)
-        return cupel_fail(error, CUPEL_UNSUPPORTED, "device %s has no kernel for %s", device->backend->name,
-                          table[op].name);
-    return table[op].prepare(call, error);
+    return prepares[call->node->op](call, error);
 }
 
 static enum layout cuda_layout(const struct cupel_graph *graph) {
