@@ -83,6 +83,8 @@ if [ "$failed" -eq 0 ]; then
             kernels "$order" CUPEL_EMU_ORDER=$order
         done
         kernels "every access checked" CUPEL_EMU_CHECK=race
+        suite "recorded plans, every access checked" env CUPEL_EMU_CHECK=race build/tests/cupel-tests \
+            --filter 'plan_random/emu*'
         check "kernels that cases execute" tests/kernel_coverage.py
     fi
     export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1

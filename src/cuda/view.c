@@ -1,6 +1,8 @@
 /* Tensors in the kernels' words, and errors of the runtime in ours. */
 #include "cuda/cuda.h"
 
+#include <string.h>
+
 enum kernel_type cuda_type(const struct view *view) {
     return view->dtype == CUPEL_BF16 ? KERNEL_BF16 : view->dtype == CUPEL_F16 ? KERNEL_F16 : KERNEL_F32;
 }
@@ -53,8 +55,9 @@ enum cupel_status cuda_check_image(const struct view *view, struct cupel_error *
 }
 
 enum cupel_status cuda_fail(cudaError_t status, const char *what, struct cupel_error *error) {
-    return cupel_fail(error, status == cudaErrorMemoryAllocation ? CUPEL_NOMEM : CUPEL_FAILED, "%s: %s", what,
-                      cudaGetErrorString(status));
+    const int name = (int)strcspn(what, "("); /* a call without its arguments */
+    return cupel_fail(error, status == cudaErrorMemoryAllocation ? CUPEL_NOMEM : CUPEL_FAILED, "%.*s: %s",
+                      name, what, cudaGetErrorString(status));
 }
 
 void cuda_check(struct call *call, kernel_status status) {
