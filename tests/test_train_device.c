@@ -11,11 +11,10 @@
 
 enum { STEPS = 20, WIDE_STEPS = 4 };
 
-/* Trains some steps, of which `losses` gets every loss; the test is skipped where the device is not. */
+/* Trains some steps, of which `losses` gets every loss. */
 static struct cupel_train_result run(const struct cupel_model *model, struct cupel_run_options options,
                                      int steps, char *out, double *losses) {
     struct cupel_error error = {0};
-    need_device(options.device);
     const struct cupel_train_options train_options = {
         .run = options, .steps = steps, .out = out, .log_steps = 1};
     struct cupel_train_result result = train(model, &train_options, CUPEL_OK, NULL);
@@ -34,6 +33,7 @@ static const char everything[] =
 
 /* Batches sent one by one give the same bits as a data set on the device: in training, validation and test. */
 static void compare_staged(const char *device) {
+    need_device(device);
     char *resident = temporary_path("resident"), *staged = temporary_path("staged");
     struct cupel_model *model = tiny_model(everything, ", validation: 20, augment: {flip: true, crop: 1}");
     double losses[STEPS];
@@ -67,6 +67,7 @@ Test(train_device, staged_batches_train_as_resident_ones_do_on_emu) {
 /* Every step's loss is the reference's, within the precision. */
 static void follow_reference(struct cupel_model *model, int steps, struct cupel_run_options options,
                              double tolerance) {
+    need_device(options.device);
     char *theirs = temporary_path("reference"), *ours = temporary_path("device");
     double expected[STEPS], losses[STEPS];
     const struct cupel_run_options oracle = {.device = "reference", .batch = options.batch};

@@ -72,6 +72,11 @@ static void find_lifetimes(struct cupel_plan *plan) {
     }
 }
 
+/* Whether the op lets output 0 lie over input i; no op does for inputs beyond the bits of the column. */
+static bool overwrites(const struct node *node, int i) {
+    return i < 32 && ops[node->op].inplace >> i & 1;
+}
+
 /* Whether input i's memory is free for the taking by output 0: all its own, used no more, and no other input
  * that the kernel still reads lies in it. */
 static bool may_overwrite(struct cupel_plan *plan, const struct node *node, int i, int position) {
@@ -80,7 +85,7 @@ static bool may_overwrite(struct cupel_plan *plan, const struct node *node, int 
     if (home->kind != MEMORY_ARENA || home->last != position || offset != 0) return false;
     if (home->bytes != result->bytes || result->root != node->out[0].id) return false;
     for (int j = 0; j < node->n_in; j++)
-        if (!(ops[node->op].inplace >> j & 1) && root_of(plan, node->in[j]) == home) return false;
+        if (!(overwrites(node, j)) && root_of(plan, node->in[j]) == home) return false;
     return node->in[i]->layout == node->out[0].layout && node->in[i]->dtype == node->out[0].dtype;
 }
 
@@ -103,7 +108,7 @@ static void share_by_use(struct cupel_plan *plan) {
         const struct node *node = plan->calls[c].node;
         struct home *result = &plan->homes[node->out[0].id];
         for (int i = 0; i < node->n_in && result->root == node->out[0].id; i++)
-            if (ops[node->op].inplace >> i & 1 && may_overwrite(plan, node, i, c))
+            if (overwrites(node, i) && may_overwrite(plan, node, i, c))
                 share(plan, result, root_of(plan, node->in[i]), 0);
         if (node->op == OP_pack) share_pack(plan, node);
     }

@@ -70,8 +70,10 @@ static inline float exp_fast(float x) {
 static inline float log_fast(float x) {
     const float lifted = x < FLT_MIN ? x * 0x1p24f : x;
     const int32_t root_half = 0x3f3504f3, bits = bits_of(lifted);
-    const int32_t exponent = (bits - root_half) >> 23;
-    const float mantissa = float_of(bits - (int32_t)((uint32_t)exponent << 23)); /* sqrt(1/2) to sqrt(2) */
+    /* Of numbers below zero it may wrap round: they have no logarithm anyway. */
+    const int32_t exponent = (int32_t)((uint32_t)bits - (uint32_t)root_half) >> 23;
+    const float mantissa =
+        float_of((int32_t)((uint32_t)bits - ((uint32_t)exponent << 23))); /* sqrt(1/2) to sqrt(2) */
     const float n = (float)(x < FLT_MIN ? exponent - 24 : exponent), s = (mantissa - 1) / (mantissa + 1);
     const float result = n * LN2_HIGH + (s * atanh_series(s, 4) + n * LN2_LOW);
     const float special = x == 0 ? -INFINITY : x < 0 ? NAN : x;
