@@ -67,7 +67,6 @@ Test(train_device, staged_batches_train_as_resident_ones_do_on_emu) {
 /* Every step's loss is the reference's, within the precision. */
 static void follow_reference(struct cupel_model *model, int steps, struct cupel_run_options options,
                              double tolerance) {
-    need_device(options.device);
     char *theirs = temporary_path("reference"), *ours = temporary_path("device");
     double expected[STEPS], losses[STEPS];
     const struct cupel_run_options oracle = {.device = "reference", .batch = options.batch};
@@ -86,11 +85,13 @@ static void follow_reference(struct cupel_model *model, int steps, struct cupel_
 }
 
 static void follow_in_f32(const char *device, double tolerance) {
+    need_device(device);
     follow_reference(tiny_model(everything, ", augment: {flip: true, crop: 1}"), STEPS,
                      (struct cupel_run_options){.device = device, .precision = "f32"}, tolerance);
 }
 
 static void follow_in_half(const char *device, const char *precision, double tolerance) {
+    need_device(device);
     follow_reference(wide_model("epochs: 9, optimizer: {adam: {lr: 0.001}}"), WIDE_STEPS,
                      (struct cupel_run_options){.device = device, .precision = precision, .batch = 32},
                      tolerance);

@@ -85,7 +85,7 @@ static bool may_overwrite(struct cupel_plan *plan, const struct node *node, int 
     if (home->kind != MEMORY_ARENA || home->last != position || offset != 0) return false;
     if (home->bytes != result->bytes || result->root != node->out[0].id) return false;
     for (int j = 0; j < node->n_in; j++)
-        if (!(overwrites(node, j)) && root_of(plan, node->in[j]) == home) return false;
+        if (!overwrites(node, j) && root_of(plan, node->in[j]) == home) return false;
     return node->in[i]->layout == node->out[0].layout && node->in[i]->dtype == node->out[0].dtype;
 }
 
