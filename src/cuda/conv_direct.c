@@ -25,7 +25,7 @@ static int splits_of(const struct call *call) {
     const struct conv_views views = conv_views(call);
     const int64_t places = view_count(views.y) / views.y->shape.dim[1],
                   blocks = view_count(views.weight) / WEIGHTS + 1,
-                  wanted = 4 * cuda_device(call)->multiprocessors;
+                  wanted = INT64_C(4) * cuda_device(call)->multiprocessors;
     int64_t splits = (places + LONGEST - 1) / LONGEST;
     if (splits * blocks < wanted) splits = (wanted + blocks - 1) / blocks;
     if (splits > (places + SHORTEST - 1) / SHORTEST) splits = (places + SHORTEST - 1) / SHORTEST;

@@ -49,7 +49,7 @@ static enum cupel_status check_machine(int index, struct cudaDeviceProp *propert
 }
 
 enum cupel_status cuda_open(struct cupel_device *device, struct cupel_error *error) {
-    struct cudaDeviceProp properties;
+    struct cudaDeviceProp properties = {0};
     CUPEL_TRY(check_machine(device->index, &properties, error));
     struct cuda_device *made = calloc(1, sizeof *made);
     if (!made) return cupel_fail(error, CUPEL_NOMEM, "no memory for a device");

@@ -28,7 +28,7 @@ void cuda_marks_free(struct cuda_device *own) {
 
 enum cupel_status cuda_record_mark(struct cupel_device *device, int mark, struct cupel_error *error) {
     struct cuda_device *own = device->own;
-    cudaEvent_t event;
+    cudaEvent_t event = NULL;
     CUPEL_TRY(mark_event(own, mark, &event, error));
     CUDA_TRY(cudaEventRecord(event, own->stream));
     return CUPEL_OK;
@@ -37,7 +37,7 @@ enum cupel_status cuda_record_mark(struct cupel_device *device, int mark, struct
 static enum cupel_status wait_for(struct cupel_device *device, int lane, int mark,
                                   struct cupel_error *error) {
     struct cuda_device *own = device->own;
-    cudaEvent_t event;
+    cudaEvent_t event = NULL;
     CUPEL_TRY(mark_event(own, mark, &event, error));
     CUDA_TRY(cudaStreamWaitEvent(own->streams[lane], event, 0));
     return CUPEL_OK;

@@ -100,7 +100,7 @@ void tune_path(const char *identity, char *path, size_t size) {
     char *end = path + length;
     for (const char *from = identity; *from; from++)
         *end++ = isalnum((unsigned char)*from) || *from == '.' ? *from : '-';
-    strcpy(end, ".json");
+    memcpy(end, ".json", sizeof ".json");
 }
 
 /* ---- the key ---- */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* Tensors that files of weights may hold besides: the rest of a checkpoint, and PyTorch's counters. */
-static const char *const other_prefixes[] = {"optimizer.", "train.", "data.", EMA_PREFIX ".", LOSS_SCALE};
+static const char *const other_prefixes[] = {"optimizer.", "train.", "data.", (EMA_PREFIX "."), LOSS_SCALE};
 static const char *const other_names[] = {"rng"};
 static const char other_ending[] = ".num_batches_tracked";
 

@@ -124,12 +124,12 @@ static int list_way(struct nvidia *nvidia, const struct call *call, enum matmul_
                     struct tune_way *ways, int room) {
     enum { EACH = 8 };
     const struct cublaslt *library = nvidia->cublaslt;
-    struct lt_product product;
-    struct matmul_run *run;
+    struct lt_product product = {0};
+    struct matmul_run *run = NULL;
     cublasLtMatmulPreference_t wish = NULL;
     cublasLtMatmulHeuristicResult_t results[EACH];
     int found = 0, count = 0;
-    if (run_make(nvidia, call, way, &product, &run, NULL) != CUPEL_OK) return 0;
+    if (run_make(nvidia, call, way, &product, &run, NULL) != CUPEL_OK || !run) return 0;
     if (library->cublasLtMatmulPreferenceCreate(&wish) != CUBLAS_STATUS_SUCCESS ||
         ask(nvidia, &product, run, wish, results, room < EACH ? room : EACH, &found, NULL) != CUPEL_OK)
         found = 0;
@@ -175,11 +175,12 @@ static enum cupel_status prepare(struct call *call, const char *name, struct cup
     const struct cublaslt *library = nvidia->cublaslt;
     enum matmul_way way;
     cublasLtMatmulAlgo_t algo;
-    struct lt_product product;
-    struct matmul_run *run;
+    struct lt_product product = {0};
+    struct matmul_run *run = NULL;
     if (!matmul_way_read(name, &way, &algo))
         return cupel_fail(error, CUPEL_UNSUPPORTED, "'%s' is no way to serve this product", name);
-    CUPEL_TRY(run_make(nvidia, call, way, &product, &run, error));
+    const enum cupel_status made = run_make(nvidia, call, way, &product, &run, error);
+    if (made != CUPEL_OK || !run) return made;
     call->prepared = run;
     call->release = release;
     run->algo = algo;
