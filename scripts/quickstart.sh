@@ -23,7 +23,12 @@ quietly() {
 echo "== Dependencies"
 scripts/install-deps.sh
 quietly "Configuring" cmake --preset default
-quietly "Building" cmake --build --preset default --target cupel-cli
+targets=(cupel-cli)
+# Where there is a GPU, and nvcc to compile for it, also what trains on it.
+if [ -e /dev/nvidiactl ] && cmake --build --preset default --target help | grep -q '^module-cuda:'; then
+    targets+=(module-cuda)
+fi
+quietly "Building" cmake --build --preset default --target "${targets[@]}"
 
 run=runs/quickstart
 resume=()
