@@ -132,7 +132,7 @@ Test(tune, ways_that_fail_are_left_out) {
 }
 
 Test(tune, choices_outlive_the_program) {
-    const char *path = temporary_path("some/folder/plans.json");
+    char *path = temporary_path("some/folder/plans.json");
     offer("own 3", "own 2", "other 2.5");
     struct tune_table *table = tune_open(path), *second = tune_open(path);
     expect_way(table, watch, 1, "own 2");
@@ -147,6 +147,7 @@ Test(tune, choices_outlive_the_program) {
     expect_way(table, NULL, 1,
                "own 3"); /* where nothing is to be timed, times of earlier runs do not count */
     tune_close(table);
+    free(path);
 }
 
 Test(tune, a_damaged_file_is_written_anew) {
@@ -161,7 +162,7 @@ Test(tune, a_damaged_file_is_written_anew) {
         "{\"cupel\": \"" CUPEL_VERSION "\", \"choices\": {\"op t0:1x2/2,1 -> t0:1/1 p0\": \"own refuses\"}}",
         "{\"cupel\": \"" CUPEL_VERSION "\", \"choices\": {\"op t0:1x2/2,1 -> t0:1/1 p0\": 5}}",
     };
-    const char *path = temporary_path("plans.json");
+    char *path = temporary_path("plans.json");
     offer("own 3", "own 2", "other 2.5");
     for (size_t i = 0; i < sizeof damaged / sizeof *damaged; i++) {
         spill(path, damaged[i], strlen(damaged[i]));
@@ -183,6 +184,7 @@ Test(tune, a_damaged_file_is_written_anew) {
     struct tune_table *table = tune_open(path);
     expect_way(table, watch, 1, "other 2.5");
     tune_close(table);
+    free(path);
 }
 
 Test(tune, a_file_that_cannot_be_written_does_no_harm) {
