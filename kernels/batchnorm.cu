@@ -249,14 +249,9 @@ __global__ void __launch_bounds__(field_threads)
     const int64_t c = (blockIdx.x * int64_t{field_threads} + threadIdx.x) / 32;
     const int lane = threadIdx.x % 32;
     if (c >= channels) return; /* the whole warp */
-    double sum = 0, dot = 0;
-    for (int s = lane; s < splits; s += 32) {
-        const float2 part = partial[c * splits + s];
-        sum += part.x;
-        dot += part.y;
-    }
-    sum = warp_sum(sum);
-    dot = warp_sum(dot) * invstd[c];
+    double sum, dot;
+    sum_splits(partial, splits, c, lane, sum, dot);
+    dot *= invstd[c];
     if (lane > 0) return;
     dweight[c] = static_cast<float>(dot);
     dbias[c] = static_cast<float>(sum);

@@ -122,6 +122,19 @@ __device__ __forceinline__ void sum_lanes(const field &f, int lane, float (&a)[K
     });
 }
 
+/* A channel's two sums over its splits, by a full warp; every lane gets them. */
+__device__ __forceinline__ void sum_splits(const float2 *partial, int splits, int64_t channel, int lane,
+                                           double &a, double &b) {
+    a = b = 0;
+    for (int s = lane; s < splits; s += 32) {
+        const float2 part = partial[channel * splits + s];
+        a += part.x;
+        b += part.y;
+    }
+    a = warp_sum(a);
+    b = warp_sum(b);
+}
+
 /* Blocks for so many warps, one for each column or channel. */
 static inline unsigned blocks_of_warps(int64_t warps) {
     return static_cast<unsigned>((warps + field_threads / 32 - 1) / (field_threads / 32));

@@ -35,7 +35,6 @@ struct kernel_view {
 enum kernel_fault_kind { KERNEL_FAULT_NONE, KERNEL_FAULT_INDEX, KERNEL_FAULT_LABEL };
 struct kernel_fault {
     unsigned kind;
-    int node;               /* the caller's number for who found it */
     long long value, bound; /* 0 <= value < bound does not hold */
 };
 
