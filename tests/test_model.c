@@ -158,6 +158,10 @@ static const struct {
     {"input: image", "input: {image: 3}", "m.yaml:9:20:", "image is '3'; it must be a mapping"},
     {"input: image", "input: noise", "m.yaml:9:12:", "noise needs a shape"},
     {"input: image", "input: {vectors: {features: 10}}", "m.yaml:9:22:", "images of 784 values"},
+    {"input: image", "input: layer", "m.yaml:9:12:", "layer needs a name; write {layer: NETWORK.LAYER}"},
+    {"input: image", "input: {layer: [1]}", "m.yaml:9:20:", "'layer' is a list; it must be a text"},
+    {"input: image", "input: {layer: net.fc}",
+     "m.yaml:9:20:", "unknown layer of the networks before this one 'net.fc'; (known: none)"},
     {"  net:\n", "  n.t:\n", "m.yaml:8:3:", "'n.t' cannot be a name"},
     {"- relu\n", "- rleu\n", "m.yaml:12:9:", "unknown layer or block 'rleu'; did you mean 'relu'?"},
     {"- relu\n", "- relu: {slope: 1}\n", "m.yaml:12:16:", "unknown key of relu 'slope'; (known: name, from)"},
@@ -175,11 +179,14 @@ static const struct {
     {"pad: 2", "init: xavier", "m.yaml:11:54:", "unknown init 'xavier'"},
     {"pad: 2", "bias: 1", "m.yaml:11:54:", "'bias' is '1'; it must be true or false"},
     {"name: conv1", "name: a.b", "m.yaml:11:22:", "'a.b' cannot be a name"},
-    {"name: conv1", "name: input", "m.yaml:11:22:", "'input' already means"},
+    {"name: conv1", "name: input", "m.yaml:11:22:", "'input' already means what goes into this list"},
+    {"name: conv1", "name: label", "m.yaml:11:22:", "'label' already means the class labels"},
     {"name: fc", "name: conv1", "m.yaml:16:24:", "the name 'conv1' is taken by the layer at line 11"},
     {"name: fc", "from: con1",
-     "m.yaml:16:24:", "unknown earlier layer 'con1'; did you mean 'conv1'? (known: input, conv1,"},
+     "m.yaml:16:24:", "unknown earlier layer 'con1'; did you mean 'conv1'? (known: input, label, conv1,"},
     {"name: fc", "from: [conv1, res]", "m.yaml:16:24:", "linear has one input"},
+    {"name: fc", "from: label", "m.yaml:16:24:", "linear cannot take the class labels as its input"},
+    {"name: res", "from: label", "m.yaml:21:9:", "conv cannot take the class labels as its input"},
     {"- relu\n", "- add: {from: conv1}\n", "m.yaml:12:21:", "add joins two layers or more"},
     {"- relu\n", "- concat\n", "m.yaml:12:9:", "concat joins two layers or more"},
     {"- relu\n", "- dropout: {p: 1}\n",
@@ -219,7 +226,8 @@ static const struct {
     {"blocks:", "  other: {input: image, layers: [flatten, linear: {out: 10}]}\nblocks:", "m.yaml:17:3:",
      "task classify has one network"},
     {"input: image", "input: {noise: [1, 28, 28]}", "m.yaml:8:3:", "a classifier looks at images"},
-    {"task: classify", "task: gan", "m.yaml:7:1:", "task gan has two networks"},
+    {"task: classify", "task: gan",
+     "m.yaml:7:1:", "task gan has the networks 'generator', 'discriminator' and"},
     /* train */
     {"{adam: {lr: 0.001}}", "adma", "m.yaml:26:14:", "unknown optimizer 'adma'; did you mean 'adam'?"},
     {"{adam: {lr: 0.001}}", "{adam: {rate: 1}}", "m.yaml:26:22:", "unknown key of adam 'rate'"},
@@ -310,7 +318,17 @@ Test(model, a_gan_has_two_networks_that_fit) {
          "m.yaml:7:3: the discriminator must turn an image "
          "into one number; from an image it makes [2]"},
         {"networks.third={input: image, layers: [flatten, linear: {out: 1}]}",
-         "m.yaml:3:1: task gan has two networks"},
+         "m.yaml:3:1: task gan has the networks 'generator', 'discriminator' and, for InfoGAN, 'code'"},
+        {"networks.discriminator.input={layer: generator.tanh1}",
+         "the discriminator must turn an image into one number; from another network's layer it makes [1]"},
+        {"networks.code={input: image, layers: [flatten, linear: {out: 1}]}",
+         "the network 'code' looks at a layer of the discriminator; set `input: {layer: "
+         "discriminator.NAME}`"},
+        {"networks.code={input: {layer: generator.tanh1}, layers: [flatten, linear: {out: 1}]}",
+         "the network 'code' looks at a layer of the discriminator"},
+        {"networks.code={input: {layer: discriminator.fc}, layers: [linear: {out: 1}]}",
+         "unknown layer of the networks before this one 'discriminator.fc'; (known: generator.deconv1, "
+         "generator.tanh1, discriminator.flatten1, discriminator.linear1)"},
         {"train.loss=cross_entropy", "--set train.loss=cross_entropy: unknown loss"},
         {"train.label_smoothing=0.1", "label_smoothing belongs to the loss cross_entropy"},
     };
@@ -331,6 +349,24 @@ Test(model, a_gan_has_two_networks_that_fit) {
             CUPEL_INVALID, "%s", wrong[i].setting);
         cr_expect(strstr(problem.message, wrong[i].message), "%s: %s", wrong[i].setting, problem.message);
     }
+}
+
+Test(model, a_network_may_begin_at_a_layer_of_another) {
+    const char *const setting =
+        "networks.code={input: {layer: discriminator.flatten1}, layers: [linear: {out: 12}]}";
+    struct cupel_model *model;
+    struct cupel_error error = {0};
+    cr_assert_eq(cupel_model_read_text("m.yaml", gan, strlen(gan), &setting, 1, &model, &error), CUPEL_OK,
+                 "%s", error.message);
+    const struct cupel_network *code = cupel_model_network_named(model, "code"), *other;
+    struct cupel_shape input = cupel_network_input(code);
+    cr_assert_eq(cupel_network_source(code, &other), 0);
+    cr_assert_eq(other, cupel_model_network_named(model, "discriminator"));
+    cr_assert(cupel_shape_equal(&input, &CUPEL_SHAPE(16)));
+    cr_assert(!cupel_network_takes_noise(code) && !cupel_network_takes_label(code));
+    cr_assert_eq(cupel_network_source(other, &other), -1);
+    cr_assert_null(other);
+    cupel_model_free(model);
 }
 
 /* By hand, for one image: 2 * 6 * 25 * 28 * 28 and so on, a multiply-add counting two. */

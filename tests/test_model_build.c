@@ -62,7 +62,7 @@ Test(model_build, a_network_runs_and_has_gradients_in_one_range) {
     struct bench bench = bench_new();
     const struct cupel_parts *parts = cupel_network_parts(net, bench.graph, NULL);
     struct cupel_tensor *made[2], *gradients[1];
-    struct cupel_tensor *logits = cupel_network_forward(net, parts, bench.images, true, made);
+    struct cupel_tensor *logits = cupel_network_forward(net, parts, bench.images, NULL, true, made);
     cr_assert(logits && made[1] == logits && parts->count == 1);
     struct cupel_tensor *range = cupel_parts_grad(parts, cupel_sum(logits, CUPEL_ALL_AXES, false), gradients);
     cr_assert(cupel_shape_equal(cupel_tensor_shape(gradients[0]), &CUPEL_SHAPE(2, 4)));
@@ -104,12 +104,12 @@ Test(model_build, running_statistics_move_with_every_training_pass) {
     const struct cupel_network *net = cupel_model_network(model, 0);
     struct bench bench = bench_new();
     const struct cupel_parts *parts = cupel_network_parts(net, bench.graph, NULL);
-    cupel_network_forward(net, parts, bench.images, true, NULL);
+    cupel_network_forward(net, parts, bench.images, NULL, true, NULL);
     struct cupel_tensor *once = cupel_state_latest(bench.graph, "net.bn.running_mean");
-    cupel_network_forward(net, parts, bench.images, true, NULL);
+    cupel_network_forward(net, parts, bench.images, NULL, true, NULL);
     struct cupel_tensor *twice = cupel_state_latest(bench.graph, "net.bn.running_mean");
     cr_assert(once && twice && once != twice);
-    struct cupel_tensor *logits = cupel_network_forward(net, parts, bench.images, false, NULL);
+    struct cupel_tensor *logits = cupel_network_forward(net, parts, bench.images, NULL, false, NULL);
     cr_assert_eq(cupel_state_latest(bench.graph, "net.bn.running_mean"), twice, "evaluation moves nothing");
     float ignored[6], mean[2];
     bench_run(&bench, logits, ignored, 6);
@@ -127,10 +127,10 @@ Test(model_build, a_pass_after_an_update_uses_the_new_weights) {
     const struct cupel_network *net = cupel_model_network(model, 0);
     struct bench bench = bench_new();
     const struct cupel_parts *before = cupel_network_parts(net, bench.graph, NULL);
-    struct cupel_tensor *old = cupel_network_forward(net, before, bench.images, true, NULL);
+    struct cupel_tensor *old = cupel_network_forward(net, before, bench.images, NULL, true, NULL);
     cupel_assign(before->range, cupel_scale(before->range, 2, 0));
     const struct cupel_parts *after = cupel_network_parts(net, bench.graph, NULL);
-    struct cupel_tensor *new = cupel_network_forward(net, after, bench.images, true, NULL);
+    struct cupel_tensor *new = cupel_network_forward(net, after, bench.images, NULL, true, NULL);
     cr_assert(before->part[0] != after->part[0] && before->range != after->range);
     float ratio[6];
     bench_run(&bench, cupel_sub(new, cupel_scale(old, 2, 0)), ratio, 6);
@@ -149,7 +149,7 @@ Test(model_build, averaged_weights_take_the_place_of_the_own) {
                     &(struct cupel_init){CUPEL_INIT_CONSTANT, 1, 0});
     const struct cupel_parts *parts = cupel_network_parts(net, bench.graph, average);
     float got[6];
-    bench_run(&bench, cupel_network_forward(net, parts, bench.images, false, NULL), got, 6);
+    bench_run(&bench, cupel_network_forward(net, parts, bench.images, NULL, false, NULL), got, 6);
     cr_assert_float_eq(got[0], 6, 1e-6);
     cr_assert_null(cupel_state_latest(bench.graph, "net"));
     bench_free(&bench);
@@ -162,9 +162,9 @@ Test(model_build, wrong_inputs_are_refused) {
     struct bench bench = bench_new();
     struct cupel_tensor *x = cupel_fill(bench.graph, &CUPEL_SHAPE(3, 1, 2, 2), 0);
     const struct cupel_parts *parts = cupel_network_parts(net, bench.graph, NULL);
-    cr_assert_null(cupel_network_forward(net, parts, NULL, true, NULL));
+    cr_assert_null(cupel_network_forward(net, parts, NULL, NULL, true, NULL));
     cr_assert_eq(cupel_graph_error(bench.graph)->status, CUPEL_OK);
-    cr_assert_null(cupel_network_forward(net, parts, x, true, NULL));
+    cr_assert_null(cupel_network_forward(net, parts, x, NULL, true, NULL));
     cr_assert(strstr(cupel_graph_error(bench.graph)->message,
                      "samples of shape [1, 2, 2], the network takes [2, 1, 2]"));
     bench_free(&bench);
@@ -183,7 +183,7 @@ Test(model_build, every_layer_builds_in_both_modes) {
     struct bench bench = bench_new();
     const struct cupel_parts *parts = cupel_network_parts(net, bench.graph, NULL);
     for (int training = 0; training < 2; training++) {
-        struct cupel_tensor *y = cupel_network_forward(net, parts, bench.images, training, NULL);
+        struct cupel_tensor *y = cupel_network_forward(net, parts, bench.images, NULL, training, NULL);
         cr_assert(y, "%s", cupel_graph_error(bench.graph)->message);
         cr_assert(cupel_shape_equal(cupel_tensor_shape(y), &CUPEL_SHAPE(3, 2)));
     }

@@ -132,8 +132,8 @@ enum cupel_task cupel_model_task(const struct cupel_model *model);
 const struct cupel_data_settings *cupel_model_data(const struct cupel_model *model);
 const struct cupel_train_settings *cupel_model_train(const struct cupel_model *model);
 
-/* The networks in file order: `classify` has one, `gan` has "generator" and "discriminator". NULL for an
- * index or name that is none. */
+/* The networks in file order: `classify` has one, `gan` has "generator", "discriminator" and, for InfoGAN,
+ * "code". NULL for an index or name that is none. */
 const struct cupel_network *cupel_model_network(const struct cupel_model *model, int index);
 const struct cupel_network *cupel_model_network_named(const struct cupel_model *model, const char *name);
 
@@ -144,7 +144,7 @@ const struct cupel_network *cupel_model_network_named(const struct cupel_model *
  * states of their own ("net.bn1.running_mean"). A typical training step:
  *
  *     parts = cupel_network_parts(network, graph, NULL);
- *     logits = cupel_network_forward(network, parts, images, true, NULL);
+ *     logits = cupel_network_forward(network, parts, images, NULL, true, NULL);
  *     gradient = cupel_parts_grad(parts, cupel_cross_entropy(logits, labels, 0, -100), NULL);
  *     cupel_adam(parts->range, moment1, moment2, gradient, rate, step, NULL, &adam);                */
 
@@ -180,6 +180,14 @@ struct cupel_shape cupel_network_input(const struct cupel_network *network);
 struct cupel_shape cupel_network_output(const struct cupel_network *network);
 bool cupel_network_takes_noise(const struct cupel_network *network);
 
+/* Whether a layer of the network looks at the class labels (`from: label`). */
+bool cupel_network_takes_label(const struct cupel_network *network);
+
+/* Where the network's input is made, when the file says `input: {layer: discriminator.conv2}`: *other is the
+ * network that has the layer, earlier in the file, and the result is the layer's index among
+ * cupel_network_layers of that. -1 and NULL for a network with an input of its own. */
+int cupel_network_source(const struct cupel_network *network, const struct cupel_network **other);
+
 /* The layers in file order, blocks written out, and the parameters in theirs; `*count` of them. */
 const struct cupel_layer_info *cupel_network_layers(const struct cupel_network *network, int *count);
 const struct cupel_parameter *cupel_network_parameters(const struct cupel_network *network, int *count);
@@ -195,14 +203,16 @@ int64_t cupel_network_range(const struct cupel_network *network);
 const struct cupel_parts *cupel_network_parts(const struct cupel_network *network, struct cupel_graph *graph,
                                               struct cupel_tensor *range);
 
-/* Appends the network's nodes for `x`, [N, input shape], and returns the output, [N, output shape]. In
- * training mode batchnorm uses the batch and moves its running statistics, each pass from where the one
+/* Appends the network's nodes for `x`, [N, input shape], and returns the output, [N, output shape]. `labels`,
+ * the classes of the N samples as I32 [N], is looked at only by a network that takes labels, and may be NULL
+ * for others. In training mode batchnorm uses the batch and moves its running statistics, each pass from where the one
  * before it left them, and dropout draws; otherwise neither does. `activations`, unless NULL, gets the result
  * of every layer in the order of cupel_network_layers. NULL passes through; on an error NULL, and the graph
  * holds the message. */
 struct cupel_tensor *cupel_network_forward(const struct cupel_network *network,
                                            const struct cupel_parts *parts, struct cupel_tensor *x,
-                                           bool training, struct cupel_tensor **activations);
+                                           struct cupel_tensor *labels, bool training,
+                                           struct cupel_tensor **activations);
 
 /* The gradient of a scalar `loss` with respect to the weights, as one range. `gradients`, unless NULL, gets
  * each parameter's own. NULL passes through; on an error NULL, and the graph holds the message. */

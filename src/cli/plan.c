@@ -5,11 +5,17 @@ static void print_network(const struct cupel_network *network) {
     int count;
     const struct cupel_layer_info *layers = cupel_network_layers(network, &count);
     struct cupel_shape input = cupel_network_input(network), output = cupel_network_output(network);
+    const struct cupel_network *other;
+    int source = cupel_network_source(network, &other), other_count;
     char shape[120], result[120];
     double flops = 0;
-    printf("network %s: %s %s -> %s\n\n", cupel_network_name(network),
-           cupel_network_takes_noise(network) ? "noise" : "image",
-           cupel_shape_text(&input, shape, sizeof shape), cupel_shape_text(&output, result, sizeof result));
+    printf("network %s: %s %s%s -> %s\n\n", cupel_network_name(network),
+           other                                ? cupel_network_layers(other, &other_count)[source].name
+           : cupel_network_takes_noise(network) ? "noise"
+                                                : "image",
+           cupel_shape_text(&input, shape, sizeof shape),
+           cupel_network_takes_label(network) ? " with its label" : "",
+           cupel_shape_text(&output, result, sizeof result));
     printf("%-28s %-14s %-20s %14s %12s\n", "layer", "type", "output", "parameters", "MFLOP");
     for (int i = 0; i < count; i++) {
         const struct cupel_layer_info *layer = &layers[i];

@@ -60,11 +60,13 @@ struct cupel_tensor *builder_statistic(struct builder *builder, const char *name
 /* ---- layers ---- */
 
 static struct cupel_tensor *build_layer(struct builder *builder, const struct layer *layer,
-                                        struct cupel_tensor *x, struct cupel_tensor *const *made) {
+                                        struct cupel_tensor *const *made) {
     struct cupel_tensor **inputs =
         graph_alloc(builder->graph, (size_t)layer->input_count * sizeof(struct cupel_tensor *));
-    for (int i = 0; inputs && i < layer->input_count; i++)
-        inputs[i] = layer->inputs[i] == NETWORK_INPUT ? x : made[layer->inputs[i]];
+    for (int i = 0; inputs && i < layer->input_count; i++) {
+        int from = layer->inputs[i];
+        inputs[i] = from == NETWORK_INPUT ? builder->x : from == NETWORK_LABEL ? builder->labels : made[from];
+    }
     if (!inputs) return NULL;
     builder->layer = layer;
     cupel_graph_place(builder->graph, builder->probed ? NULL : layer->place);
@@ -87,14 +89,14 @@ static struct cupel_shape without_batch(const struct cupel_shape *batch) {
 
 /* ---- the probe ---- */
 
-static void probe_layers(struct builder *builder, struct cupel_tensor *x, struct cupel_tensor **made) {
+static void probe_layers(struct builder *builder, struct cupel_tensor **made) {
     struct cupel_network *network = builder->probed;
     struct cupel_graph *graph = builder->graph;
     for (int i = 0; i < network->layer_count; i++) {
         const struct layer *layer = &network->layers[i];
         struct cupel_layer_info *info = &network->infos[i];
         int node = graph->n_nodes, parameter = network->parameter_count;
-        made[i] = build_layer(builder, layer, x, made);
+        made[i] = build_layer(builder, layer, made);
         if (!made[i]) return;
         *info = (struct cupel_layer_info){layer->path, layer->kind->word, without_batch(&made[i]->shape), 0,
                                           0,           layer->item->line};
@@ -107,7 +109,8 @@ static void probe_layers(struct builder *builder, struct cupel_tensor *x, struct
 
 enum cupel_status network_probe(struct cupel_model *model, struct cupel_network *network,
                                 struct cupel_error *error) {
-    struct builder builder = {.probed = network,
+    struct builder builder = {.network = network,
+                              .probed = network,
                               .heap = &model->yaml.heap,
                               .graph = cupel_graph_new(CUPEL_F32),
                               .layer = network->layers};
@@ -119,7 +122,9 @@ enum cupel_status network_probe(struct cupel_model *model, struct cupel_network 
         status = cupel_yaml_no_memory(&model->yaml, error);
     } else {
         struct cupel_shape shape = with_batch(&network->input, 1);
-        probe_layers(&builder, cupel_state(builder.graph, "input", CUPEL_F32, &shape, NULL), made);
+        builder.x = cupel_state(builder.graph, "input", CUPEL_F32, &shape, NULL);
+        builder.labels = cupel_state(builder.graph, "label", CUPEL_I32, &CUPEL_SHAPE(1), NULL);
+        probe_layers(&builder, made);
         const struct cupel_error *problem = cupel_graph_error(builder.graph);
         if (problem->status == CUPEL_INVALID)
             status = cupel_yaml_fail(&model->yaml, builder.layer->item, error, "%s", problem->message);
@@ -150,6 +155,15 @@ struct cupel_shape cupel_network_output(const struct cupel_network *network) {
 
 bool cupel_network_takes_noise(const struct cupel_network *network) {
     return network->noise;
+}
+
+bool cupel_network_takes_label(const struct cupel_network *network) {
+    return network->labels;
+}
+
+int cupel_network_source(const struct cupel_network *network, const struct cupel_network **other) {
+    *other = network->source;
+    return network->source ? network->source_layer : -1;
 }
 
 const struct cupel_layer_info *cupel_network_layers(const struct cupel_network *network, int *count) {
@@ -190,10 +204,12 @@ const struct cupel_parts *cupel_network_parts(const struct cupel_network *networ
 
 struct cupel_tensor *cupel_network_forward(const struct cupel_network *network,
                                            const struct cupel_parts *parts, struct cupel_tensor *x,
-                                           bool training, struct cupel_tensor **activations) {
+                                           struct cupel_tensor *labels, bool training,
+                                           struct cupel_tensor **activations) {
     if (!parts || !x) return NULL;
     struct cupel_graph *graph = cupel_tensor_graph(x);
-    struct builder builder = {.graph = graph, .parts = parts, .training = training};
+    struct builder builder = {
+        .network = network, .graph = graph, .x = x, .labels = labels, .parts = parts, .training = training};
     struct cupel_shape shape = without_batch(&x->shape);
     if (parts->count != network->parameter_count)
         return graph_fail(graph, network->name, "the parts are of another network: %d, not %d", parts->count,
@@ -204,12 +220,17 @@ struct cupel_tensor *cupel_network_forward(const struct cupel_network *network,
                           cupel_shape_text(&shape, given, sizeof given),
                           cupel_shape_text(&network->input, wanted, sizeof wanted));
     }
+    if (network->labels && (!labels || labels->dtype != CUPEL_I32 ||
+                            !cupel_shape_equal(&labels->shape, &CUPEL_SHAPE(x->shape.dim[0]))))
+        return graph_fail(graph, network->name,
+                          "the network takes labels; give it %lld of them, an i32 tensor of one dimension",
+                          (long long)x->shape.dim[0]);
     struct cupel_tensor **made =
         activations ? activations
                     : graph_alloc(graph, (size_t)network->layer_count * sizeof(struct cupel_tensor *));
     bool good = made != NULL;
     for (int i = 0; good && i < network->layer_count; i++) {
-        made[i] = build_layer(&builder, &network->layers[i], x, made);
+        made[i] = build_layer(&builder, &network->layers[i], made);
         good = made[i] != NULL;
     }
     cupel_graph_place(graph, NULL);

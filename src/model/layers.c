@@ -234,12 +234,15 @@ static struct cupel_tensor *build_concat(struct builder *builder, const struct l
     return cupel_concat(x, layer->input_count, 1);
 }
 
-#define KIND(word, fields, build) \
-    { word, fields, COUNT(fields), false, build, NULL }
-#define JOIN(word, build) \
-    { word, common_fields, COUNT(common_fields), true, build, NULL }
-#define PLAIN(word, apply) \
-    { word, common_fields, COUNT(common_fields), false, NULL, apply }
+#define KIND(text, arguments, function) \
+    { .word = text, .fields = arguments, .field_count = COUNT(arguments), .build = function }
+#define JOIN(text, function)                                                                       \
+    {                                                                                              \
+        .word = text, .fields = common_fields, .field_count = COUNT(common_fields), .joins = true, \
+        .build = function                                                                          \
+    }
+#define PLAIN(text, function) \
+    { .word = text, .fields = common_fields, .field_count = COUNT(common_fields), .apply = function }
 const struct layer_kind layer_kinds[] = {
     KIND("conv", conv_fields, build_conv),
     KIND("deconv", deconv_fields, build_deconv),

@@ -40,6 +40,9 @@ static enum cupel_status check_classifier(const struct cupel_model *model, struc
     if (network->noise)
         return cupel_yaml_fail(&model->yaml, network->item, error,
                                "a classifier looks at images; set `input: image`");
+    if (network->labels)
+        return cupel_yaml_fail(&model->yaml, network->item, error,
+                               "a classifier must not look at the labels; remove the layer `from: label`");
     if (output.rank != 1 || output.dim[0] != model->data.classes)
         return cupel_yaml_fail(&model->yaml, last, error,
                                "the network ends in %s for each image, but data.classes is %lld; end it with "
@@ -53,19 +56,28 @@ static enum cupel_status check_gan(const struct cupel_model *model, const struct
                                    struct cupel_error *error) {
     const struct cupel_network *generator = cupel_model_network_named(model, "generator");
     const struct cupel_network *discriminator = cupel_model_network_named(model, "discriminator");
-    if (!generator || !discriminator || model->network_count != 2)
+    const struct cupel_network *code = cupel_model_network_named(model, "code");
+    if (!generator || !discriminator || model->network_count != 2 + (code != NULL))
         return cupel_yaml_fail(&model->yaml, networks->key, error,
-                               "task gan has two networks; call them 'generator' and 'discriminator'");
+                               "task gan has the networks 'generator', 'discriminator' and, for InfoGAN, "
+                               "'code'; call them so and remove others");
     struct cupel_shape image = cupel_network_output(generator), verdict = cupel_network_output(discriminator);
     if (!generator->noise || !cupel_shape_equal(&image, &model->data.shape))
         return cupel_yaml_fail(
             &model->yaml, generator->item, error,
             "the generator must turn noise into images of %s (data.shape); from %s it makes %s",
             SHAPE_TEXT(model->data.shape), generator->noise ? "noise" : "images", SHAPE_TEXT(image));
-    if (discriminator->noise || cupel_shape_count(&verdict) != 1)
+    if (discriminator->noise || discriminator->source || cupel_shape_count(&verdict) != 1)
         return cupel_yaml_fail(&model->yaml, discriminator->item, error,
                                "the discriminator must turn an image into one number; from %s it makes %s",
-                               discriminator->noise ? "noise" : "an image", SHAPE_TEXT(verdict));
+                               discriminator->noise    ? "noise"
+                               : discriminator->source ? "another network's layer"
+                                                       : "an image",
+                               SHAPE_TEXT(verdict));
+    if (code && code->source != discriminator)
+        return cupel_yaml_fail(&model->yaml, code->item, error,
+                               "the network 'code' looks at a layer of the discriminator; set "
+                               "`input: {layer: discriminator.NAME}`");
     return CUPEL_OK;
 }
 

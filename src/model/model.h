@@ -8,7 +8,8 @@
 struct builder;
 struct layer;
 
-enum { NETWORK_INPUT = -1 }; /* stands for the network's input among the indices of layers */
+/* Stand for the network's input and for the class labels among the indices of layers. */
+enum { NETWORK_INPUT = -1, NETWORK_LABEL = -2 };
 
 /* The arguments of all layers; each kind's fields say which of them it has. */
 struct layer_arguments {
@@ -26,7 +27,7 @@ struct layer {
     const char *path;                   /* "net.conv1" */
     const char *place;                  /* "lenet5.yaml:12:9" */
     const struct cupel_yaml_item *item; /* its word in the file, for messages */
-    int *inputs;                        /* layers before it, or NETWORK_INPUT */
+    int *inputs;                        /* layers before it, NETWORK_INPUT or NETWORK_LABEL */
     int input_count;
     bool has_init;
     struct cupel_init init; /* of the weight */
@@ -38,7 +39,8 @@ struct layer_kind {
     const char *word;
     const struct cupel_field *fields;
     size_t field_count;
-    bool joins; /* takes two inputs or more instead of one */
+    bool joins;       /* takes two inputs or more instead of one */
+    bool takes_label; /* its input may be the class labels, I32 [N] (`from: label`) */
     /* Appends the layer's nodes for the inputs `x`; NULL with the graph's error set when it cannot. */
     struct cupel_tensor *(*build)(struct builder *builder, const struct layer *layer,
                                   struct cupel_tensor **x);
@@ -52,7 +54,10 @@ struct cupel_network {
     const struct cupel_model *model;
     const struct cupel_yaml_item *item; /* its key in the file */
     bool noise;                         /* the input is noise rather than data */
-    struct cupel_shape input;           /* of one sample, without N */
+    bool labels;                        /* a layer looks at the class labels */
+    const struct cupel_network *source; /* the network whose layer is the input; NULL: none is */
+    int source_layer;
+    struct cupel_shape input; /* of one sample, without N */
     struct layer *layers;
     int layer_count;
     /* What network_probe finds. */
@@ -65,10 +70,12 @@ struct cupel_network {
 /* What is known while a network becomes nodes. A probe finds out the parameters; later builds use parts of a
  * range. */
 struct builder {
+    const struct cupel_network *network;
     struct cupel_network *probed; /* NULL unless this is a probe; the next two belong to it */
     struct cupel_heap *heap;
     int parameter_room;
     struct cupel_graph *graph;
+    struct cupel_tensor *x, *labels; /* what goes in; labels may be NULL */
     const struct layer *layer;
     const struct cupel_parts *parts;
     int next; /* parameter */

@@ -4,6 +4,10 @@
 #include <ctype.h>
 #include <string.h>
 
+/* Words that `from` knows in every list, and what they mean; the input's is the list's own. */
+static const char *const own_words[] = {"input", "label"};
+enum { OWN_INPUT, OWN_LABEL, OWN_WORDS };
+
 enum cupel_status name_check(struct cupel_yaml *yaml, const struct cupel_yaml_item *item,
                              struct cupel_error *error) {
     bool good =
@@ -16,9 +20,10 @@ enum cupel_status name_check(struct cupel_yaml *yaml, const struct cupel_yaml_it
         return cupel_yaml_fail(yaml, item, error,
                                "%s cannot be a name; use letters, digits, _ and -, and begin with a letter",
                                shown);
-    if (cupel_yaml_is(item, "input"))
-        return cupel_yaml_fail(yaml, item, error,
-                               "%s already means what goes into this list; choose another name", shown);
+    if (cupel_words_find(CUPEL_WORDS(own_words), item->text) >= 0)
+        return cupel_yaml_fail(yaml, item, error, "%s already means %s; choose another name", shown,
+                               cupel_yaml_is(item, own_words[OWN_INPUT]) ? "what goes into this list"
+                                                                         : "the class labels");
     return CUPEL_OK;
 }
 
@@ -47,11 +52,11 @@ enum cupel_status name_add(struct cupel_yaml *yaml, struct scope *scope, const s
 /* "unknown earlier layer 'x'; ..." with the names before `self`, in file order. */
 static enum cupel_status unknown_input(struct cupel_yaml *yaml, const struct name *self,
                                        const struct cupel_yaml_item *item, struct cupel_error *error) {
-    size_t count = 1;
+    size_t count = OWN_WORDS;
     for (const struct name *name = self->next; name; name = name->next) count++;
     const char **known = cupel_heap_alloc(&yaml->heap, count, sizeof *known);
     if (!known) return cupel_yaml_no_memory(yaml, error);
-    known[0] = "input";
+    memcpy(known, own_words, sizeof own_words);
     size_t i = count;
     for (const struct name *name = self->next; name; name = name->next) known[--i] = name->text;
     return cupel_words_fail(yaml, item, (struct cupel_words){known, count, sizeof *known}, "earlier layer",
@@ -65,8 +70,9 @@ static enum cupel_status find_input(struct cupel_yaml *yaml, const struct scope 
     if (item->kind != CUPEL_YAML_SCALAR)
         return cupel_yaml_fail(yaml, item, error, "'from' holds %s; it must hold names of layers",
                                cupel_yaml_shown(item, shown, sizeof shown));
-    *layer = scope->input;
-    if (cupel_yaml_is(item, "input")) return CUPEL_OK;
+    int own = cupel_words_find(CUPEL_WORDS(own_words), item->text);
+    *layer = own == OWN_LABEL ? NETWORK_LABEL : scope->input;
+    if (own >= 0) return CUPEL_OK;
     const struct name *name = self->next;
     while (name && strcmp(name->text, item->text) != 0) name = name->next;
     if (!name) return unknown_input(yaml, self, item, error);

@@ -3,7 +3,7 @@
  * A layer without `name` is called after its word and its place among the layers of that word in the same
  * list, named ones counted: the second conv is conv2. Layers of a block are called BLOCK.LAYER, where BLOCK
  * is the name of the block's use, made in the same way. `from` finds the names before it in the same list,
- * and `input`, the list's own input. */
+ * `input`, the list's own input, and `label`, the class labels. */
 #ifndef CUPEL_MODEL_NAMES_H
 #define CUPEL_MODEL_NAMES_H
 
@@ -22,11 +22,11 @@ struct scope {
     const struct scope *outer;
     const struct block *block; /* whose list this is; NULL: the network's own */
     const char *prefix;        /* of its layers' names: "" or "res1." */
-    int input, previous;       /* layers, or NETWORK_INPUT */
+    int input, previous;       /* layers, NETWORK_INPUT or NETWORK_LABEL */
     struct name *names;        /* newest first */
 };
 
-/* CUPEL_INVALID unless the scalar is made of letters, digits, _ and - and is not "input". */
+/* CUPEL_INVALID unless the scalar is made of letters, digits, _ and - and is neither "input" nor "label". */
 enum cupel_status name_check(struct cupel_yaml *yaml, const struct cupel_yaml_item *item,
                              struct cupel_error *error);
 

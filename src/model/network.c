@@ -161,6 +161,28 @@ static enum cupel_status layer_new(struct parser *parser, const struct cupel_yam
     return CUPEL_OK;
 }
 
+/* Labels go only into layers that know what to do with them. */
+static enum cupel_status labels_check(struct parser *parser, const struct layer *layer) {
+    bool takes = false;
+    for (int i = 0; i < layer->input_count; i++) takes = takes || layer->inputs[i] == NETWORK_LABEL;
+    if (!takes) return CUPEL_OK;
+    const struct cupel_yaml_item *place = layer->arguments.from ? layer->arguments.from : layer->item;
+    char takers[200] = "no layer does yet";
+    for (size_t i = 0, used = 0; i < layer_kind_count && used < sizeof takers; i++)
+        if (layer_kinds[i].takes_label)
+            used += (size_t)snprintf(takers + used, sizeof takers - used, "%s%s",
+                                     used ? ", " : "only: ", layer_kinds[i].word);
+    if (!layer->kind->takes_label)
+        return cupel_yaml_fail(parser->yaml, place, parser->error,
+                               "%s cannot take the class labels as its input (%s)", layer->kind->word,
+                               takers);
+    if (!parser->model->data.classes)
+        return cupel_yaml_fail(parser->yaml, place, parser->error,
+                               "the labels are of no known number of classes; add `classes: ...` to data");
+    parser->network->labels = true;
+    return CUPEL_OK;
+}
+
 static enum cupel_status layer_read(struct parser *parser, struct scope *scope, const struct layer_kind *kind,
                                     const struct cupel_yaml_item *word,
                                     const struct cupel_yaml_item *values) {
@@ -180,6 +202,7 @@ static enum cupel_status layer_read(struct parser *parser, struct scope *scope, 
         return cupel_yaml_no_memory(parser->yaml, parser->error);
     CUPEL_TRY(name_inputs(parser->yaml, scope, name, layer->arguments.from, kind->joins, &layer->inputs,
                           &layer->input_count, parser->error));
+    CUPEL_TRY(labels_check(parser, layer));
     layer->has_init = layer->arguments.init_item != NULL;
     if (layer->has_init)
         CUPEL_TRY(init_read(parser->yaml, layer->arguments.init_item, &layer->init, parser->error));
@@ -231,7 +254,7 @@ static const struct cupel_field network_fields[] = {
     {.key = "layers", .type = CUPEL_FIELD_ITEM, .offset = offsetof(struct network_items, layers)},
 };
 
-static const char *const input_words[] = {"image", "noise", "vectors"};
+static const char *const input_words[] = {"image", "noise", "vectors", "layer"};
 
 static const struct cupel_field noise_field = {.key = "noise",
                                                .type = CUPEL_FIELD_SHAPE,
@@ -242,7 +265,37 @@ static const struct cupel_field vectors_fields[] = {
     {.key = "features", .type = CUPEL_FIELD_INT, .low = 1, .high = MAX_INPUT},
 };
 
-/* `input: image`, `{noise: [100, 1, 1]}` or `{vectors: {features: 784}}`. */
+/* `{layer: discriminator.conv2}`: what a layer of a network before this one makes. */
+static enum cupel_status source_read(struct parser *parser, const struct cupel_yaml_item *word,
+                                     const struct cupel_yaml_item *path) {
+    static const struct cupel_field field = {.key = "layer", .type = CUPEL_FIELD_TEXT};
+    const struct cupel_model *model = parser->model;
+    struct cupel_network *network = parser->network;
+    const char *text;
+    size_t count = 0, i = 0;
+    if (!path)
+        return cupel_yaml_fail(parser->yaml, word, parser->error,
+                               "layer needs a name; write {layer: NETWORK.LAYER}");
+    CUPEL_TRY(cupel_field_read(parser->yaml, path, &field, &text, parser->error));
+    for (const struct cupel_network *other = model->networks; other < network; other++)
+        count += (size_t)other->layer_count;
+    const char **known = cupel_heap_alloc(&parser->yaml->heap, count + 1, sizeof *known);
+    if (!known) return cupel_yaml_no_memory(parser->yaml, parser->error);
+    for (const struct cupel_network *other = model->networks; other < network; other++) {
+        for (int layer = 0; layer < other->layer_count; layer++) {
+            known[i++] = other->infos[layer].name;
+            if (strcmp(text, other->infos[layer].name) != 0) continue;
+            network->source = other;
+            network->source_layer = layer;
+            network->input = other->infos[layer].output;
+            return CUPEL_OK;
+        }
+    }
+    return cupel_words_fail(parser->yaml, path, (struct cupel_words){known, count, sizeof *known},
+                            "layer of the networks before this one", parser->error);
+}
+
+/* `input: image`, `{noise: [100, 1, 1]}`, `{vectors: {features: 784}}` or `{layer: discriminator.conv2}`. */
 static enum cupel_status input_read(struct parser *parser, const struct cupel_yaml_item *item) {
     const struct cupel_yaml_item *word, *arguments;
     struct cupel_network *network = parser->network;
@@ -270,6 +323,8 @@ static enum cupel_status input_read(struct parser *parser, const struct cupel_ya
             parser->yaml, arguments, parser->error,
             "%lld features cannot be filled from images of %lld values (data.shape); make them equal",
             (long long)network->input.dim[0], (long long)cupel_shape_count(&parser->model->data.shape));
+    case 3:
+        return source_read(parser, word, arguments);
     default:
         return cupel_words_fail(parser->yaml, word, CUPEL_WORDS(input_words), "input", parser->error);
     }

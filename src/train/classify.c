@@ -68,7 +68,7 @@ static struct cupel_tensor *forward(const struct setup *setup, const struct cupe
     struct cupel_shape input = cupel_network_input(setup->network);
     struct cupel_shape shape = batch_shape(&input, cupel_tensor_shape(images)->dim[0]);
     if (!cupel_shape_equal(&shape, cupel_tensor_shape(images))) images = cupel_reshape(images, &shape);
-    return cupel_network_forward(setup->network, parts, images, training, activations);
+    return cupel_network_forward(setup->network, parts, images, NULL, training, activations);
 }
 
 static struct cupel_tensor *loss_of(const struct setup *setup, struct cupel_tensor *logits,

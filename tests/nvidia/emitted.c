@@ -49,7 +49,8 @@ static void emit_network(const struct cupel_network *network, const struct cupel
     for (int d = 0; d < sample.rank; d++) shape.dim[d + 1] = sample.dim[d];
     const struct cupel_parts *parts = cupel_network_parts(network, graph, NULL);
     struct cupel_tensor *x = cupel_state(graph, "image", CUPEL_F32, &shape, NULL),
-                        *y = cupel_network_forward(network, parts, x, true, NULL),
+                        *labels = cupel_state(graph, "label", CUPEL_I32, &CUPEL_SHAPE(64), NULL),
+                        *y = cupel_network_forward(network, parts, x, labels, true, NULL),
                         *gradient = cupel_parts_grad(parts, cupel_sum(y, ~0u >> (32 - 2), false), NULL);
     compile(graph, (struct cupel_tensor *[]){y, gradient}, 2, options, cupel_network_name(network));
 }
