@@ -13,6 +13,7 @@ struct kernel_pool {
     enum kernel_type type; /* of all tensors but argmax */
     int kernel[2], stride[2], pad[2];
     bool exclude_pad; /* averages are over the image's elements alone */
+    int divisor;      /* of averages, instead of the number of elements; 0: not given */
 };
 
 /* y = the largest element under each window, argmax its place in the plane, h * W + w: of equal ones the first, of NaNs

@@ -30,7 +30,7 @@ bool golden_next(const struct cupel_weights *file, size_t *cursor, char *name, s
 }
 
 const struct cupel_weight *golden_find(const struct cupel_weights *file, const char *name, const char *what) {
-    char full[GOLDEN_NAME + 20];
+    char full[2 * GOLDEN_NAME];
     snprintf(full, sizeof full, "%s/%s", name, what);
     return cupel_weights_find(file, full);
 }
@@ -43,4 +43,73 @@ void expect_output(struct trial *trial, int index, const double *expected, doubl
     cr_expect(error <= tolerance, "%s on %s: relative error %.3g (%.9g instead of %.9g, ...)", what,
               cupel_device_name(trial->device), error, found[0], expected[0]);
     free(found);
+}
+
+void golden_inputs(const struct cupel_weights *file, struct op_case *one) {
+    char what[16];
+    for (int i = 0; i < CASE_MAX_IN; i++) {
+        snprintf(what, sizeof what, "in%d", i);
+        const struct cupel_weight *in = golden_find(file, one->name, what);
+        if (!in) break;
+        one->in[i].shape = in->shape;
+        one->in[i].kind = in->dtype == CUPEL_I32 ? CASE_LABELS : CASE_NORMAL;
+    }
+}
+
+void golden_give(struct trial *trial, const struct cupel_tensor *state, const struct cupel_weight *values) {
+    const char *name = state->node->attr.state.name;
+    if (values->dtype == CUPEL_I32)
+        cupel_store_write(trial->store, name, values->data, values->bytes, &trial->error);
+    else
+        write_state(trial->store, name, state, values->data, &trial->error);
+    cr_assert_eq(trial->error.status, CUPEL_OK, "%s: %s", name, trial->error.message);
+}
+
+void golden_judge(struct trial *trial, const struct cupel_weights *file, const struct op_case *one,
+                  const char *device, enum cupel_dtype real, double tolerance) {
+    struct cupel_tensor *targets[CASE_MAX_IN];
+    const struct cupel_weight *gradients[CASE_MAX_IN];
+    char what[GOLDEN_NAME + 20];
+    int count = 0;
+    trial_build(trial, one, device, real);
+    cr_assert_eq(trial->error.status, CUPEL_OK, "%s: %s", one->name, trial->error.message);
+    for (int i = 0; i < trial->n_in; i++) {
+        snprintf(what, sizeof what, "d%d", i);
+        gradients[count] = golden_find(file, one->name, what);
+        if (gradients[count]) targets[count++] = trial->in[i];
+    }
+    struct cupel_tensor *dy = cupel_state(trial->graph, "dy", real, &trial->out[0]->shape, NULL);
+    cr_assert_eq(cupel_grad(trial->out[0], dy, targets, count, trial->out + 1), CUPEL_OK, "%s: %s", one->name,
+                 cupel_graph_error(trial->graph)->message);
+    cr_assert(trial_compile(trial, trial->out, 1 + count, NULL), "%s: %s", one->name, trial->error.message);
+    for (int i = 0; i < trial->n_in; i++) {
+        snprintf(what, sizeof what, "in%d", i);
+        golden_give(trial, trial->in[i], golden_find(file, one->name, what));
+    }
+    golden_give(trial, dy, golden_find(file, one->name, "dy"));
+    cr_assert(trial_run(trial), "%s: %s", one->name, trial->error.message);
+    const struct cupel_weight *y = golden_find(file, one->name, "y");
+    cr_expect(cupel_shape_equal(&trial->out[0]->shape, &y->shape), "%s: shape", one->name);
+    expect_output(trial, 0, y->data, tolerance, one->name);
+    for (int i = 0; i < count; i++) {
+        snprintf(what, sizeof what, "%s, gradient %d", one->name, i);
+        expect_output(trial, 1 + i, gradients[i]->data, tolerance, what);
+    }
+}
+
+void golden_expect_state(const struct cupel_weights *file, struct trial *trial,
+                         const struct cupel_tensor *state, const char *what, double tolerance) {
+    const struct cupel_weight *expected = golden_find(file, trial->one->name, what);
+    const int64_t count = tensor_count(state);
+    const size_t size = cupel_dtype_size(state->dtype);
+    void *data = malloc((size_t)count * size);
+    double *values = malloc((size_t)count * sizeof *values);
+    const char *name = state->node->attr.state.name;
+    cr_assert_eq(cupel_store_read(trial->store, name, data, (size_t)count * size, &trial->error), CUPEL_OK);
+    for (int64_t k = 0; k < count; k++)
+        values[k] = size == sizeof(float) ? (double)((float *)data)[k] : ((double *)data)[k];
+    const double error = relative_error(values, expected->data, count, 1e-30);
+    cr_expect(error <= tolerance, "%s/%s: relative error %.3g", trial->one->name, what, error);
+    free(data);
+    free(values);
 }

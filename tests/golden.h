@@ -17,6 +17,21 @@ bool golden_next(const struct cupel_weights *file, size_t *cursor, char *name, s
 /* The tensor `what` of a case; NULL when it has none. */
 const struct cupel_weight *golden_find(const struct cupel_weights *file, const char *name, const char *what);
 
+/* Sets shapes and kinds of the inputs as the case's tensors in0, in1, ... have them. */
+void golden_inputs(const struct cupel_weights *file, struct op_case *one);
+
+/* Writes the values of a golden tensor into a state of the trial. */
+void golden_give(struct trial *trial, const struct cupel_tensor *state, const struct cupel_weight *values);
+
+/* Builds the case, which has one output, and runs it with its gradients: from the case's in0, in1, ... and upstream dy must come
+ * its y and d0, d1, ... of those inputs that have them. The trial is the caller's to free. */
+void golden_judge(struct trial *trial, const struct cupel_weights *file, const struct op_case *one,
+                  const char *device, enum cupel_dtype real, double tolerance);
+
+/* Expects that a state of the trial has the values of the case's tensor `what`. */
+void golden_expect_state(const struct cupel_weights *file, struct trial *trial,
+                         const struct cupel_tensor *state, const char *what, double tolerance);
+
 /* Expects these values of output `index` of the trial's plan, which is the tensor out[index]. */
 void expect_output(struct trial *trial, int index, const double *expected, double tolerance,
                    const char *what);

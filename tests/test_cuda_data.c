@@ -70,6 +70,16 @@ static void build_pick(const struct op_case *one, struct cupel_tensor **in, stru
     out[0] = NODE_ADD(maxpool_pick, ATTR(pool, .pool = {.kernel = {2, 2}}), in[0], in[1]);
 }
 
+static void build_embedding(const struct op_case *one, struct cupel_tensor **in, struct cupel_tensor **out) {
+    (void)one;
+    out[0] = cupel_embedding(in[0], in[1]);
+}
+static void build_embedding_grad(const struct op_case *one, struct cupel_tensor **in,
+                                 struct cupel_tensor **out) {
+    (void)one;
+    cupel_grad(cupel_embedding(in[0], in[1]), NULL, in, 1, out);
+}
+
 /* Input 1 has one number that is bad. The run, or reading its result, fails and says so; with good numbers the next goes
  * well. */
 static const struct fault {
@@ -86,6 +96,18 @@ static const struct fault {
      5,
      "label 5 is outside 0 to 4"},
     {{"weight", build_weight, {{{2, {7, 5}}}, {{1, {7}}, CASE_LABELS, 5}}}, -1, "label -1 is outside 0 to"},
+    {{"embedding", build_embedding, {{{2, {5, 3}}}, {{1, {7}}, CASE_LABELS, 5}}},
+     5,
+     "label 5 is outside 0 to 4"},
+    {{"embedding of vectors", build_embedding, {{{2, {5, 8}}}, {{1, {7}}, CASE_LABELS, 5}}},
+     -1,
+     "label -1 is outside 0 to 4"},
+    {{"embedding's gradient", build_embedding_grad, {{{2, {5, 3}}}, {{1, {7}}, CASE_LABELS, 5}}},
+     5,
+     "label 5 is outside 0 to 4"},
+    {{"embedding's gradient, below", build_embedding_grad, {{{2, {5, 3}}}, {{1, {7}}, CASE_LABELS, 5}}},
+     -1,
+     "label -1 is outside 0 to 4"},
     {{"row", build_gather, {{{2, {9, 3}}}, {{1, {7}}, CASE_LABELS, 9}, {{1, {1}}, CASE_I64, 1}}},
      9,
      "index 9 is outside 0 to 8"},

@@ -63,6 +63,22 @@ Test(init, pytorch_default_is_one_over_the_root_of_the_fan_in) {
                    1 / sqrt(300));
 }
 
+Test(init, a_direction_has_length_one) {
+    const struct cupel_init direction = {CUPEL_INIT_DIRECTION, 0, 0}, normal = {CUPEL_INIT_NORMAL, 0, 1};
+    float values[33], plain[33];
+    double wide[33], square = 0, of_wide = 0;
+    cr_assert_eq(init_fill(&direction, "u", 7, CUPEL_F32, &CUPEL_SHAPE(33), values, NULL), CUPEL_OK);
+    cr_assert_eq(init_fill(&direction, "u", 7, CUPEL_F64, &CUPEL_SHAPE(33), wide, NULL), CUPEL_OK);
+    cr_assert_eq(init_fill(&normal, "u", 7, CUPEL_F32, &CUPEL_SHAPE(33), plain, NULL), CUPEL_OK);
+    for (int i = 0; i < 33; i++) {
+        square += (double)values[i] * (double)values[i];
+        of_wide += wide[i] * wide[i];
+        cr_expect_float_eq((double)values[i] / (double)plain[i], (double)values[0] / (double)plain[0], 1e-6);
+    }
+    cr_expect_float_eq(square, 1, 1e-6);
+    cr_expect_float_eq(of_wide, 1, 1e-14);
+}
+
 static void fill(const char *name, uint64_t seed, enum cupel_dtype dtype, int64_t count, void *values) {
     const struct cupel_init init = {CUPEL_INIT_NORMAL, 0.5, 2};
     cr_assert_eq(init_fill(&init, name, seed, dtype, &CUPEL_SHAPE(count), values, NULL), CUPEL_OK);

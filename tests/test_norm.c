@@ -7,16 +7,6 @@
 #include "evaluate.h"
 #include "golden.h"
 
-/* Writes the values of a golden tensor into a state of the trial. */
-static void give(struct trial *trial, const struct cupel_tensor *state, const struct cupel_weight *values) {
-    const char *name = state->node->attr.state.name;
-    if (values->dtype == CUPEL_I32)
-        cupel_store_write(trial->store, name, values->data, values->bytes, &trial->error);
-    else
-        write_state(trial->store, name, state, values->data, &trial->error);
-    cr_assert_eq(trial->error.status, CUPEL_OK, "%s: %s", name, trial->error.message);
-}
-
 /* ---- PyTorch ---- */
 
 enum kind { SOFTMAX, LOG_SOFTMAX, CROSS_ENTROPY, BCE, BATCHNORM, BATCHNORM_EVAL, LAYERNORM };
@@ -55,55 +45,19 @@ static void build_golden(const struct op_case *one, struct cupel_tensor **in, st
 static void judge_running(const struct cupel_weights *file, struct trial *trial, double tolerance) {
     static const char *const names[] = {"running_mean", "running_var"};
     const char *name = trial->one->name;
-    give(trial, trial->in[0], golden_find(file, name, "x1"));
+    golden_give(trial, trial->in[0], golden_find(file, name, "x1"));
     cr_assert(trial_run(trial), "%s: %s", name, trial->error.message);
-    give(trial, trial->in[0], golden_find(file, name, "x2"));
+    golden_give(trial, trial->in[0], golden_find(file, name, "x2"));
     cr_assert(trial_run(trial), "%s: %s", name, trial->error.message);
     for (int i = 0; i < 2; i++) {
-        const struct cupel_weight *expected = golden_find(file, name, names[i]);
-        const size_t count = expected->bytes / sizeof(double), size = cupel_dtype_size(trial->in[3]->dtype);
-        float f32[8];
-        double f64[8];
-        void *data = size == sizeof(float) ? (void *)f32 : f64;
-        const char *state = trial->in[3 + i]->node->attr.state.name;
-        cr_assert_eq(cupel_store_read(trial->store, state, data, count * size, &trial->error), CUPEL_OK);
-        for (size_t k = 0; k < count && size == sizeof(float); k++) f64[k] = (double)f32[k];
-        const double error = relative_error(f64, expected->data, (int64_t)count, 1e-30);
-        cr_expect(error <= tolerance, "%s/%s: relative error %.3g", name, names[i], error);
+        golden_expect_state(file, trial, trial->in[3 + i], names[i], tolerance);
     }
 }
 
 static void judge_golden(const struct cupel_weights *file, const struct op_case *one, const char *device,
                          enum cupel_dtype real, double tolerance) {
     struct trial trial;
-    struct cupel_tensor *targets[CASE_MAX_IN];
-    const struct cupel_weight *gradients[CASE_MAX_IN];
-    char what[GOLDEN_NAME + 20];
-    int count = 0;
-    trial_build(&trial, one, device, real);
-    cr_assert_eq(trial.error.status, CUPEL_OK, "%s: %s", one->name, trial.error.message);
-    for (int i = 0; i < trial.n_in; i++) {
-        snprintf(what, sizeof what, "d%d", i);
-        gradients[count] = golden_find(file, one->name, what);
-        if (gradients[count]) targets[count++] = trial.in[i];
-    }
-    struct cupel_tensor *dy = cupel_state(trial.graph, "dy", real, &trial.out[0]->shape, NULL);
-    cr_assert_eq(cupel_grad(trial.out[0], dy, targets, count, trial.out + 1), CUPEL_OK, "%s: %s", one->name,
-                 cupel_graph_error(trial.graph)->message);
-    cr_assert(trial_compile(&trial, trial.out, 1 + count, NULL), "%s: %s", one->name, trial.error.message);
-    for (int i = 0; i < trial.n_in; i++) {
-        snprintf(what, sizeof what, "in%d", i);
-        give(&trial, trial.in[i], golden_find(file, one->name, what));
-    }
-    give(&trial, dy, golden_find(file, one->name, "dy"));
-    cr_assert(trial_run(&trial), "%s: %s", one->name, trial.error.message);
-    const struct cupel_weight *y = golden_find(file, one->name, "y");
-    cr_expect(cupel_shape_equal(&trial.out[0]->shape, &y->shape), "%s: shape", one->name);
-    expect_output(&trial, 0, y->data, tolerance, one->name);
-    for (int i = 0; i < count; i++) {
-        snprintf(what, sizeof what, "%s, gradient %d", one->name, i);
-        expect_output(&trial, 1 + i, gradients[i]->data, tolerance, what);
-    }
+    golden_judge(&trial, file, one, device, real, tolerance);
     if (one->arg[0] == BATCHNORM) judge_running(file, &trial, tolerance);
     trial_free(&trial);
 }
@@ -111,18 +65,12 @@ static void judge_golden(const struct cupel_weights *file, const struct op_case 
 Test(norm, values_gradients_and_running_statistics_are_those_of_pytorch) {
     struct cupel_weights file = golden_load("ops_norm.safetensors");
     struct op_case one;
-    char name[GOLDEN_NAME], what[16];
+    char name[GOLDEN_NAME];
     int configurations = 0;
     for (size_t cursor = 0; golden_next(&file, &cursor, name, &one); configurations++) {
         one.build = build_golden;
         memcpy(one.number, golden_find(&file, name, "number")->data, 2 * sizeof(double));
-        for (int i = 0; i < CASE_MAX_IN; i++) {
-            snprintf(what, sizeof what, "in%d", i);
-            const struct cupel_weight *in = golden_find(&file, name, what);
-            if (!in) break;
-            one.in[i].shape = in->shape;
-            one.in[i].kind = in->dtype == CUPEL_I32 ? CASE_LABELS : CASE_NORMAL;
-        }
+        golden_inputs(&file, &one);
         judge_golden(&file, &one, "reference", CUPEL_F64, 1e-12);
         judge_golden(&file, &one, "reference", CUPEL_F32, 2e-6);
         judge_golden(&file, &one, "cpu", CUPEL_F32, 1e-5);

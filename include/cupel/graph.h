@@ -36,6 +36,7 @@ enum cupel_init_kind {
     CUPEL_INIT_XAVIER_NORMAL,   /* gain a */
     CUPEL_INIT_KAIMING_UNIFORM, /* negative slope a, fan in: bound sqrt(6 / ((1 + a^2) fan_in)) */
     CUPEL_INIT_KAIMING_NORMAL,  /* negative slope a, fan in */
+    CUPEL_INIT_DIRECTION,       /* normal, then divided by its Euclidean norm */
 };
 struct cupel_init {
     enum cupel_init_kind kind;

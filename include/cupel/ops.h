@@ -94,6 +94,10 @@ struct cupel_tensor *cupel_matmul(struct cupel_tensor *a, struct cupel_tensor *b
 struct cupel_tensor *cupel_linear(struct cupel_tensor *x, struct cupel_tensor *weight,
                                   struct cupel_tensor *bias);
 
+/* Row labels[i] of weight [classes, out] for each of the labels, I32 [N] -> [N, out]. A run fails on a label that is none of
+ * 0..classes-1. (torch embedding) */
+struct cupel_tensor *cupel_embedding(struct cupel_tensor *weight, struct cupel_tensor *labels);
+
 /* Vertical value first. Zero means the default: stride 1, dilation 1, groups 1. output_pad is for deconv2d
  * alone. */
 struct cupel_conv {
@@ -114,11 +118,19 @@ struct cupel_pool {
     int kernel[2], stride[2], pad[2];
     bool ceil_mode;   /* round the output size up */
     bool exclude_pad; /* average over the image's elements alone (count_include_pad = False) */
+    int divisor; /* of avgpool: what sums are divided by instead of their elements (divisor_override); 0: not given */
 };
 /* [N, C, H, W] -> [N, C, H', W'] with H' = (H + 2 pad - kernel) / stride + 1, rounded as ceil_mode says. The
  * first of equal elements gets maxpool's gradient. */
 struct cupel_tensor *cupel_maxpool(struct cupel_tensor *x, const struct cupel_pool *pool);
 struct cupel_tensor *cupel_avgpool(struct cupel_tensor *x, const struct cupel_pool *pool);
+/* [N, C, H, W] -> [N, C, factor[0] H, factor[1] W], for whole factors. Bilinear: between the centres of pixels, as with
+ * align_corners = False. (torch.nn.Upsample) */
+enum cupel_upsampling { CUPEL_UPSAMPLE_NEAREST, CUPEL_UPSAMPLE_BILINEAR };
+struct cupel_tensor *cupel_upsample(struct cupel_tensor *x, const int64_t *factor, enum cupel_upsampling how);
+/* [N, C factor^2, H, W] -> [N, C, factor H, factor W]: channel c factor^2 + i factor + j becomes pixel i, j of each block of
+ * channel c. (Shi et al. 2016; torch.nn.PixelShuffle) */
+struct cupel_tensor *cupel_pixel_shuffle(struct cupel_tensor *x, int64_t factor);
 /* [N, C, H, W] -> [N, C, 1, 1] */
 struct cupel_tensor *cupel_global_avgpool(struct cupel_tensor *x);
 
@@ -140,6 +152,22 @@ struct cupel_tensor *cupel_batchnorm_eval(struct cupel_tensor *x, struct cupel_t
  * 1e-5. */
 struct cupel_tensor *cupel_layernorm(struct cupel_tensor *x, struct cupel_tensor *weight,
                                      struct cupel_tensor *bias, double eps);
+/* Normalises each channel of each image of x [N, C, ...] over its pixels, of which there must be several, with the biased
+ * variance (Ulyanov et al. 2016); then scales and shifts by weight and bias [C], both NULL for neither. PyTorch's eps is 1e-5.
+ * (torch.nn.InstanceNorm without running statistics) */
+struct cupel_tensor *cupel_instancenorm(struct cupel_tensor *x, struct cupel_tensor *weight,
+                                        struct cupel_tensor *bias, double eps);
+/* weight / sigma, with sigma = u' M v, an estimate of the largest singular value of M: the weight as a matrix [R, K] whose rows
+ * go along `axis` (Miyato et al. 2018; torch.nn.utils.spectral_norm). u [R] and v [K] are states of unit length. In training
+ * mode v := M' u and u := M v, each divided by its length or eps if that is larger, give them new versions first:
+ * cupel_state_latest. Gradients take u and v for constants. PyTorch's eps is 1e-12. */
+struct cupel_tensor *cupel_spectral_norm(struct cupel_tensor *weight, struct cupel_tensor *u,
+                                         struct cupel_tensor *v, int axis, double eps, bool training);
+/* x [N, C, ...] with one more channel that tells how much images differ: the standard deviation, the root of the biased
+ * variance + 1e-8, of each element over a group of images, averaged over all elements; the same for all of the
+ * group's pixels. Groups have G = min(group, N) images, every N/G-th of the batch, which must be divisible by G. (Karras et
+ * al. 2018) */
+struct cupel_tensor *cupel_minibatch_std(struct cupel_tensor *x, int64_t group);
 /* Along `axis`: exp(x) / sum exp(x), and its logarithm. Same shape. */
 struct cupel_tensor *cupel_softmax(struct cupel_tensor *x, int axis);
 struct cupel_tensor *cupel_log_softmax(struct cupel_tensor *x, int axis);

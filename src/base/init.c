@@ -45,6 +45,8 @@ static struct draw draw_of(const struct cupel_init *init, const struct cupel_sha
     for (int d = 2; d < shape->rank; d++) field *= (double)shape->dim[d];
     double fan_in = (double)shape->dim[1] * field, fan_out = (double)shape->dim[0] * field;
     switch (init->kind) {
+    case CUPEL_INIT_DIRECTION:
+        return (struct draw){true, 0, 1};
     case CUPEL_INIT_NORMAL:
         return (struct draw){true, init->a, init->b};
     case CUPEL_INIT_UNIFORM:
@@ -79,6 +81,21 @@ static void fill_random(const struct draw *draw, uint64_t hash, uint64_t seed, b
     }
 }
 
+/* Makes the Euclidean norm 1. */
+static void normalise(bool wide, int64_t count, void *data) {
+    double square = 0;
+    for (int64_t i = 0; i < count; i++) {
+        const double value = wide ? ((double *)data)[i] : (double)((float *)data)[i];
+        square += value * value;
+    }
+    for (int64_t i = 0; i < count && square > 0; i++) {
+        if (wide)
+            ((double *)data)[i] /= sqrt(square);
+        else
+            ((float *)data)[i] /= (float)sqrt(square);
+    }
+}
+
 enum cupel_status init_fill(const struct cupel_init *init, const char *name, uint64_t seed,
                             enum cupel_dtype dtype, const struct cupel_shape *shape, void *data,
                             struct cupel_error *error) {
@@ -92,7 +109,8 @@ enum cupel_status init_fill(const struct cupel_init *init, const char *name, uin
         return cupel_fail(error, CUPEL_INVALID,
                           "state '%s': %s starts as zeros or a constant, not as random numbers", name,
                           cupel_dtype_text(dtype));
-    bool fans = init->kind != CUPEL_INIT_NORMAL && init->kind != CUPEL_INIT_UNIFORM;
+    const bool direction = init->kind == CUPEL_INIT_DIRECTION;
+    bool fans = !direction && init->kind != CUPEL_INIT_NORMAL && init->kind != CUPEL_INIT_UNIFORM;
     if (fans && shape->rank < 2)
         return cupel_fail(
             error, CUPEL_INVALID,
@@ -101,5 +119,6 @@ enum cupel_status init_fill(const struct cupel_init *init, const char *name, uin
             name, shape->rank);
     struct draw draw = draw_of(init, shape);
     fill_random(&draw, hash_name(name), seed, dtype == CUPEL_F64, count, data);
+    if (direction) normalise(dtype == CUPEL_F64, count, data);
     return CUPEL_OK;
 }

@@ -37,6 +37,13 @@ static inline int64_t view_offset(const struct view *view, int64_t i) {
     return offset;
 }
 
+/* Over the elements of an image of the dimensions `dim`. */
+#define FOR_EACH4(dim, n, c, h, w)                 \
+    for (int64_t n = 0; n < (dim)[0]; n++)         \
+        for (int64_t c = 0; c < (dim)[1]; c++)     \
+            for (int64_t h = 0; h < (dim)[2]; h++) \
+                for (int64_t w = 0; w < (dim)[3]; w++)
+
 /* The view of [N, C], [N, C, L] or [N, C, H, W] with four dimensions. */
 static inline struct view as_image(const struct view *view) {
     struct view image = *view;

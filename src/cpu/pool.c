@@ -2,12 +2,6 @@
 #include "cpu/kernel.h"
 #include "cpu/window.h"
 
-#define FOR_EACH4(dim, n, c, h, w)                 \
-    for (int64_t n = 0; n < (dim)[0]; n++)         \
-        for (int64_t c = 0; c < (dim)[1]; c++)     \
-            for (int64_t h = 0; h < (dim)[2]; h++) \
-                for (int64_t w = 0; w < (dim)[3]; w++)
-
 /* ---- max ---- */
 
 KERNEL(maxpool) {

@@ -16,6 +16,7 @@ static inline struct span window_span(const struct cupel_pool *pool, int axis, i
     const int64_t to = from + pool->kernel[axis] < edge ? from + pool->kernel[axis] : edge;
     struct span span = {.from = from > 0 ? from : 0, .to = to < size ? to : size};
     span.divisor = pool->exclude_pad ? span.to - span.from : to - from;
+    if (pool->divisor) span.divisor = axis == 0 ? pool->divisor : 1;
     return span;
 }
 

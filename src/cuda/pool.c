@@ -10,7 +10,8 @@ static struct kernel_pool pool_of(const struct call *call) {
                                 .kernel = {pool->kernel[0], pool->kernel[1]},
                                 .stride = {pool->stride[0], pool->stride[1]},
                                 .pad = {pool->pad[0], pool->pad[1]},
-                                .exclude_pad = pool->exclude_pad};
+                                .exclude_pad = pool->exclude_pad,
+                                .divisor = pool->divisor};
 }
 
 static kernel_status maxpool(struct call *call) {
@@ -63,7 +64,7 @@ static int64_t plane_divisor(const struct call *call) {
         if (call->out[0].shape.dim[2 + axis] != 1 || pool->kernel[axis] - pad < size) return 0;
         divisor *= pool->exclude_pad ? size : least(pool->kernel[axis], size + 2 * pad);
     }
-    return divisor;
+    return pool->divisor ? pool->divisor : divisor;
 }
 
 static struct kernel_reduction reduction_of(const struct call *call) {

@@ -61,6 +61,9 @@ union attr {
         double factor; /* of sum, so that a mean is one node */
         bool keep, transpose_a, transpose_b;
     } shape;
+    struct {
+        int64_t factor[2]; /* of bilinear and bilinear_grad: vertical, horizontal */
+    } upsample;
     struct chain chain;
     struct cupel_sgd sgd;
     struct cupel_adam adam;

@@ -1,4 +1,4 @@
-/* Layer normalisation (Ba et al. 2016): over the last axes, those of weight and bias. */
+/* Layer normalisation (Ba et al. 2016): over the last axes, those of weight and bias; and what is made of it. */
 #include "ops/norm.h"
 
 static struct norm last_axes_norm(const struct cupel_tensor *x, const struct cupel_tensor *weight) {
@@ -53,4 +53,24 @@ void grad_layernorm_grad(const struct node *node, struct cupel_tensor *const *dy
                          struct cupel_tensor **dx) {
     const struct norm norm = last_axes_norm(node->in[0], node->in[1]);
     norm_grad_grad(node, &norm, dy, need, dx);
+}
+
+struct cupel_tensor *cupel_instancenorm(struct cupel_tensor *x, struct cupel_tensor *weight,
+                                        struct cupel_tensor *bias, double eps) {
+    if (!x) return NULL;
+    struct cupel_graph *graph = x->node->graph;
+    struct cupel_shape channels = x->shape;
+    if (x->shape.rank < 3 || tensor_count(x) == x->shape.dim[0] * x->shape.dim[1])
+        return graph_fail(graph, "instancenorm", "the input must be [N, C, ...] with more than one pixel");
+    if (!weight != !bias)
+        return graph_fail(graph, "instancenorm", "weight and bias must be given both or neither");
+    const int64_t planes = x->shape.dim[0] * x->shape.dim[1], pixels = tensor_count(x) / planes;
+    struct cupel_tensor *ones = cupel_fill(graph, &CUPEL_SHAPE(pixels), 1),
+                        *zeros = cupel_fill(graph, &CUPEL_SHAPE(pixels), 0);
+    struct cupel_tensor *rows = cupel_reshape(x, &CUPEL_SHAPE(planes, pixels));
+    struct cupel_tensor *y = cupel_reshape(cupel_layernorm(rows, ones, zeros, eps), &x->shape);
+    if (!weight) return y;
+    for (int i = 0; i < channels.rank; i++)
+        if (i != 1) channels.dim[i] = 1;
+    return cupel_bias_add(cupel_mul(y, cupel_reshape(weight, &channels)), bias);
 }

@@ -8,6 +8,7 @@
 /* Checks the windows over an image of H, W and sets the pooled H, W. */
 static bool check_pool(struct node *node, const int64_t *image, int64_t *pooled) {
     struct cupel_pool *pool = &node->attr.pool.pool;
+    if (pool->divisor < 0) return node_fail(node, "divisor %d must be at least 0", pool->divisor);
     for (int axis = 0; axis < 2; axis++) {
         if (pool->stride[axis] == 0) pool->stride[axis] = pool->kernel[axis];
         if (pool->pad[axis] > pool->kernel[axis] / 2)

@@ -7,7 +7,14 @@ static void build_layernorm(const struct op_case *one, struct cupel_tensor **in,
     out[0] = cupel_layernorm(x, in[1], in[2], one->number[0]);
     for (int i = 1; out[0] && i < (one->arg[0] ? 1 : 3); i++) out[i] = out[0] + i;
 }
+/* Of every plane; with weight and bias of the channels or without. */
+BUILD(instancenorm, cupel_instancenorm(favourite_layout(in[0]), in[1], in[1] ? in[2] : NULL, one->number[0]))
 CASES(layernorm) = {
+    {"instancenorm", build_instancenorm, {{{4, {2, 3, 4, 5}}}}, .number = {1e-5}},
+    {"instancenorm-affine",
+     build_instancenorm,
+     {{{4, {2, 5, 3, 3}}}, {{1, {5}}}, {{1, {5}}}},
+     .number = {1e-3}},
     {"one", build_layernorm, {{{1, {1}}}, {{1, {1}}}, {{1, {1}}}}, .number = {0.1}},
     {"one-row", build_layernorm, {{{2, {1, 9}}}, {{1, {9}}}, {{1, {9}}}}, .number = {1e-5}},
     {"one-column", build_layernorm, {{{2, {5, 1}}}, {{1, {1}}}, {{1, {1}}}}, .number = {0.1}},

@@ -5,7 +5,27 @@
 static void build_matmul(const struct op_case *one, struct cupel_tensor **in, struct cupel_tensor **out) {
     out[0] = cupel_matmul(in[0], in[1], one->arg[0], one->arg[1]);
 }
+/* weight, u, v; arg: axis, mode. */
+BUILD(spectral_norm, cupel_spectral_norm(in[0], in[1], in[2], (int)one->arg[0], 1e-12, one->arg[1]))
 CASES(matmul) = {
+    {"spectral-norm",
+     build_spectral_norm,
+     {{{2, {5, 7}}, CASE_POSITIVE}, {{1, {5}}, CASE_POSITIVE}, {{1, {7}}, CASE_POSITIVE}},
+     {0}},
+    {"spectral-norm-training",
+     build_spectral_norm,
+     {{{2, {33, 67}}, CASE_POSITIVE}, {{1, {33}}}, {{1, {67}}}},
+     {0, 1},
+     .no_grad = true},
+    {"spectral-norm-of-columns",
+     build_spectral_norm,
+     {{{4, {4, 3, 2, 3}}, CASE_POSITIVE}, {{1, {3}}, CASE_POSITIVE}, {{1, {24}}, CASE_POSITIVE}},
+     {1}},
+    {"spectral-norm-of-columns-training",
+     build_spectral_norm,
+     {{{4, {8, 5, 3, 3}}, CASE_POSITIVE}, {{1, {5}}}, {{1, {72}}}},
+     {1, 1},
+     .no_grad = true},
     {"one", build_matmul, {{{2, {1, 1}}}, {{2, {1, 1}}}}},
     {"plain", build_matmul, {{{2, {3, 5}}}, {{2, {5, 4}}}}},
     {"transposed-b", build_matmul, {{{2, {3, 5}}}, {{2, {4, 5}}}}, {0, 1}},

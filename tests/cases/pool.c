@@ -1,5 +1,5 @@
 /* Cases of pooling. arg: kernel, stride, pad (vertical, horizontal), ceil_mode, exclude_pad, then the image's
- * H, W. */
+ * H, W; number[0]: divisor. */
 #include "case.h"
 
 static struct cupel_pool pool_of(const struct op_case *one) {
@@ -8,7 +8,8 @@ static struct cupel_pool pool_of(const struct op_case *one) {
                                .stride = {(int)arg[2], (int)arg[3]},
                                .pad = {(int)arg[4], (int)arg[5]},
                                .ceil_mode = arg[6],
-                               .exclude_pad = arg[7]};
+                               .exclude_pad = arg[7],
+                               .divisor = (int)one->number[0]};
 }
 
 #define IMAGE(n, c, h, w) \
@@ -143,6 +144,10 @@ CASES(avgpool) = {
     {"channels-in-vectors", build_avgpool, {{{4, {2, 8, 5, 6}}}}, {3, 2, 2, 1, 1, 1}},
     {"many", build_avgpool, {{{4, {9, 5, 10, 11}}}}, {2, 3, 2, 2, 0, 1}},
     {"many-channels", build_avgpool, {{{4, {3, 24, 9, 11}}}}, {3, 3, 2, 2, 1, 1}},
+    {"sum", build_avgpool, {{{4, {2, 3, 6, 9}}}}, {2, 3}, {1}},
+    {"divisor", build_avgpool, {{{4, {2, 5, 5, 8}}}}, {3, 3, 2, 2, 1, 1}, {7}},
+    {"sum-of-plane", build_avgpool, {{{4, {2, 5, 3, 4}}}}, {3, 4}, {1}},
+    {"divisor-pad-excluded", build_avgpool, {{{4, {2, 8, 5, 8}}}}, {3, 5, 2, 1, 1, 2, 0, 1}, {3}},
     {"many-of-planes", build_avgpool, {{{4, {2, 24, 28, 29}}}}, {28, 29}},
     {"ragged", build_avgpool, {{{4, {1, 17, 3, 4}}}}, {2, 3, 1, 1, 1, 0}},
     {0},
@@ -153,7 +158,13 @@ static void build_avgpool_grad(const struct op_case *one, struct cupel_tensor **
     const union attr attr = {.pool = {.pool = pool_of(one), .image = {one->arg[8], one->arg[9]}}};
     out[0] = NODE_ADD(avgpool_grad, &attr, in[0]);
 }
+/* arg: factors */
+BUILD(nearest, cupel_upsample(in[0], one->arg, CUPEL_UPSAMPLE_NEAREST))
 CASES(avgpool_grad) = {
+    {"nearest-x2", build_nearest, {{{4, {2, 3, 5, 6}}}}, {2, 2}},
+    {"nearest-x3-by-1", build_nearest, {{{4, {1, 5, 3, 7}}}}, {3, 1}},
+    {"nearest-of-vectors", build_nearest, {{{4, {2, 8, 3, 5}}}}, {1, 4}},
+    {"divisor", build_avgpool_grad, {{{4, {2, 5, 3, 4}}}}, {3, 3, 2, 2, 1, 1, 0, 0, 5, 8}, {7}},
     {"one", build_avgpool_grad, {{{4, {1, 1, 1, 1}}}}, {1, 1, 0, 0, 0, 0, 0, 0, 1, 1}},
     {"k2", build_avgpool_grad, {{{4, {2, 3, 2, 3}}}}, {2, 2, 0, 0, 0, 0, 0, 0, 4, 6}},
     {"overlapping", build_avgpool_grad, {{{4, {1, 2, 3, 5}}}}, {3, 2, 1, 1, 0, 0, 0, 0, 5, 6}},

@@ -17,7 +17,11 @@ static void build_sum_of_part(const struct op_case *one, struct cupel_tensor **i
     struct cupel_tensor *part = cupel_part(in[0], NULL, 1, &CUPEL_SHAPE(one->arg[2], one->arg[3]), NULL);
     out[0] = cupel_sum(part, (unsigned)one->arg[0], one->arg[1]);
 }
+BUILD(minibatch_std, cupel_minibatch_std(favourite_layout(in[0]), one->arg[0]))
 CASES(sum) = {
+    {"minibatch-std", build_minibatch_std, {{{4, {8, 3, 2, 3}}}}, {4}},
+    {"minibatch-std-one-group", build_minibatch_std, {{{4, {3, 5, 2, 3}}}}, {4}},
+    {"minibatch-std-of-vectors", build_minibatch_std, {{{2, {6, 7}}}}, {2}},
     {"one", build_sum, {{{1, {1}}}}, {1}},
     {"all", build_sum, {{{3, {3, 5, 7}}}}, {CUPEL_ALL_AXES}},
     {"rows", build_sum, {{{2, {5, 33}}}}, {2}},

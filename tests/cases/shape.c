@@ -189,7 +189,10 @@ static void build_transpose(const struct op_case *one, struct cupel_tensor **in,
     for (int i = 0; i < CUPEL_MAX_RANK; i++) order[i] = (int)one->arg[i];
     out[0] = cupel_transpose(favourite_layout(in[0]), order);
 }
+BUILD(pixel_shuffle, cupel_pixel_shuffle(favourite_layout(in[0]), one->arg[0]))
 CASES(transpose) = {
+    {"pixel-shuffle", build_pixel_shuffle, {{{4, {2, 12, 3, 5}}}}, {2}},
+    {"pixel-shuffle-x3", build_pixel_shuffle, {{{4, {1, 9, 2, 3}}}}, {3}},
     {"one", build_transpose, {{{2, {1, 1}}}}, {1, 0}},
     {"matrix", build_transpose, {{{2, {17, 33}}}}, {1, 0}},
     {"rotate", build_transpose, {{{3, {3, 5, 7}}}}, {1, 2, 0}},

@@ -1,8 +1,8 @@
-/* Pooling: vectors run along the innermost dimension of the layout, channels or images. */
+/* Pooling and enlarging: vectors run along the innermost dimension of the layout, channels or images. */
 #include <string.h>
 
+#include "cpu/bilinear.h"
 #include "cpu/fast/fast.h"
-#include "cpu/window.h"
 
 /* Images as planes of pixels of `lanes` contiguous elements; row-major ones have one lane. The strides are
  * those of a view's planes, rows and pixels. */
@@ -43,22 +43,36 @@ struct pixel {
                      at = (pixel)->from_at + h * (pixel)->from->stride[1] + w * (pixel)->from->stride[2]; \
              w < (pixel)->columns.to; w++, at += (pixel)->from->stride[2])
 
-/* Runs `make` for each pixel of output 0, with the range of input 0 that windows (or, for gradients, places)
- * say. */
-static void for_each_pixel(struct call *call, bool gradient, void (*make)(const struct pixel *pixel)) {
-    const struct cupel_pool *pool = &call->node->attr.pool.pool;
+/* The range of input 0, `size` along the axis, that makes element i of output 0. */
+typedef struct span (*reach_fn)(const union attr *attr, int axis, int64_t i, int64_t size);
+
+static struct span under_window(const union attr *attr, int axis, int64_t i, int64_t size) {
+    return window_span(&attr->pool.pool, axis, i, size);
+}
+static struct span over_places(const union attr *attr, int axis, int64_t i, int64_t size) {
+    return places_over(&attr->pool.pool, axis, i, size);
+}
+static struct span between_pixels(const union attr *attr, int axis, int64_t i, int64_t size) {
+    return bilinear_from(attr->upsample.factor[axis], i, size);
+}
+static struct span over_pixels(const union attr *attr, int axis, int64_t i, int64_t size) {
+    return bilinear_over(attr->upsample.factor[axis], i, size);
+}
+
+/* Runs `make` for each pixel of output 0. */
+static void for_each_pixel(struct call *call, reach_fn reach, void (*make)(const struct pixel *pixel)) {
+    const union attr *attr = &call->node->attr;
     const struct planes from = planes_of(&call->in[0]), to = planes_of(&call->out[0]);
     const int64_t *source = call->in[0].shape.dim + 2, *result = call->out[0].shape.dim + 2;
     struct span *columns = call->workspace; /* of every column: finding them takes divisions */
-    struct span (*span)(const struct cupel_pool *, int, int64_t, int64_t) =
-        gradient ? places_over : window_span;
-    for (int64_t column = 0; column < result[1]; column++) columns[column] = span(pool, 1, column, source[1]);
+    for (int64_t column = 0; column < result[1]; column++)
+        columns[column] = reach(attr, 1, column, source[1]);
 #pragma omp parallel for schedule(static) \
     num_threads(call->device->threads) if (view_count(&call->in[0]) > FAST_SERIAL_HEAVY)
     for (int64_t unit = 0; unit < to.count * result[0]; unit++) {
         struct pixel pixel = {.call = call, .row = unit % result[0], .from = &from};
         const int64_t plane = unit / result[0];
-        pixel.rows = span(pool, 0, pixel.row, source[0]);
+        pixel.rows = reach(attr, 0, pixel.row, source[0]);
         for (pixel.column = 0; pixel.column < result[1]; pixel.column++) {
             pixel.columns = columns[pixel.column];
             for (int64_t lane = 0; lane < to.lanes; lane += STRIP) {
@@ -153,10 +167,36 @@ static void mean_gradient_of_pixel(const struct pixel *pixel) {
     memcpy((float *)pixel->call->out[0].data + pixel->to, sum, (size_t)pixel->lanes * sizeof *sum);
 }
 
+/* The sum of input 0's pixels by how much of an image's pixel is in each of an enlarged one's; `gradient`: input 0 is enlarged. */
+INLINE void blend(const struct pixel *pixel, bool gradient) {
+    const struct call *call = pixel->call;
+    const int64_t *factor = call->node->attr.upsample.factor,
+                  *image = (gradient ? &call->out[0] : &call->in[0])->shape.dim + 2;
+    const float *x = call->in[0].data;
+    float sum[STRIP] = {0};
+    FOR_EACH_FROM(pixel, h, w, at) {
+        const double row = gradient ? bilinear_weight(factor[0], h, pixel->row, image[0])
+                                    : bilinear_weight(factor[0], pixel->row, h, image[0]);
+        const double column = gradient ? bilinear_weight(factor[1], w, pixel->column, image[1])
+                                       : bilinear_weight(factor[1], pixel->column, w, image[1]);
+        const float weight = (float)(row * column);
+        for (int64_t i = 0; i < pixel->lanes; i++) sum[i] += weight * x[at + i];
+    }
+    memcpy((float *)call->out[0].data + pixel->to, sum, (size_t)pixel->lanes * sizeof *sum);
+}
+
+static void blend_of_pixel(const struct pixel *pixel) {
+    blend(pixel, false);
+}
+
+static void blend_gradient_of_pixel(const struct pixel *pixel) {
+    blend(pixel, true);
+}
+
 /* Both sides must have one layout: the strides of planes and lanes go by it. */
-#define POOL(name, gradient, make)                                                         \
+#define POOL(name, reach, make)                                                            \
     static void run_##name(struct call *call) {                                            \
-        for_each_pixel(call, gradient, make);                                              \
+        for_each_pixel(call, reach, make);                                                 \
     }                                                                                      \
     enum cupel_status fast_##name(struct call *call, struct cupel_error *error) {          \
         (void)error;                                                                       \
@@ -167,7 +207,9 @@ static void mean_gradient_of_pixel(const struct pixel *pixel) {
         call->engine = "cpu";                                                              \
         return CUPEL_OK;                                                                   \
     }
-POOL(maxpool, false, max_of_pixel)
-POOL(maxpool_grad, true, max_gradient_of_pixel)
-POOL(avgpool, false, mean_of_pixel)
-POOL(avgpool_grad, true, mean_gradient_of_pixel)
+POOL(maxpool, under_window, max_of_pixel)
+POOL(maxpool_grad, over_places, max_gradient_of_pixel)
+POOL(avgpool, under_window, mean_of_pixel)
+POOL(avgpool_grad, over_places, mean_gradient_of_pixel)
+POOL(bilinear, between_pixels, blend_of_pixel)
+POOL(bilinear_grad, over_pixels, blend_gradient_of_pixel)
