@@ -133,7 +133,7 @@ static const struct {
     {"task: classify", "task: clasify", "m.yaml:1:7:", "unknown task 'clasify'; did you mean 'classify'?"},
     {"task: classify\n", "", "m.yaml:1:1:", "the model needs the key 'task'"},
     {"train:", "trian:", "m.yaml:25:1:",
-     "did you mean 'train'? (known: task, data, networks, blocks, train)"},
+     "did you mean 'train'? (known: task, image_size, parameters, data, networks, "},
     {"train:\n", "train: 3\nother:\n", "m.yaml:26:1:", "unknown key of the model 'other'"},
     /* data */
     {"format: idx", "format: mnist", "m.yaml:3:11:", "unknown format 'mnist'; (known: idx)"},
@@ -200,7 +200,7 @@ static const struct {
     {"{out: 8, name: res}", "8", "m.yaml:14:19:", "block 'residual' is given '8'"},
     {"{out: 8, name: res}", "{out: x}", "m.yaml:14:25:", "'out' is 'x'; it must be a whole number"},
     {"stride: 1}", "stride: 0}", "m.yaml:19:30:", "'stride' is '0'"},
-    {"stride: $stride}", "stride: $step}", "m.yaml:21:54:", "unknown parameter of the block 'step'"},
+    {"stride: $stride}", "stride: $step}", "m.yaml:21:54:", "unknown name 'step'; (known: stride, out)"},
     {"      - batchnorm\n", "      - batchnrom\n", "m.yaml:22:9:", "(in the block that m.yaml:14:9 uses)"},
     {"[batchnorm1, short]", "[batchnorm1, conv1, relu1]", "m.yaml:24:41:", "unknown earlier layer 'relu1'"},
     {"      - batchnorm\n", "      - residual: {out: $out}\n",

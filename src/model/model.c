@@ -1,6 +1,7 @@
 /* A model file as a whole. */
 #include "model/model.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +9,7 @@ static const char *const task_words[] = {[CUPEL_TASK_CLASSIFY] = "classify", [CU
 
 struct model_items {
     int task;
-    const struct cupel_yaml_item *data, *networks, *blocks, *train;
+    const struct cupel_yaml_item *image_size, *parameters, *data, *networks, *blocks, *train;
 };
 
 #define ITEM(member, other)                                                                       \
@@ -21,11 +22,66 @@ static const struct cupel_field model_fields[] = {
      .type = CUPEL_FIELD_CHOICE,
      .offset = offsetof(struct model_items, task),
      .words = CUPEL_WORDS(task_words)},
+    ITEM(image_size, ""),
+    ITEM(parameters, ""),
     ITEM(data, NULL),
     ITEM(networks, NULL),
     ITEM(blocks, ""),
     ITEM(train, NULL),
 };
+
+/* ---- names for expressions ---- */
+
+static enum cupel_status name_bind(struct cupel_model *model, const char *name, double number,
+                                   struct cupel_error *error) {
+    model->bindings = binding_add(&model->yaml, model->bindings, name, NULL, number);
+    return model->bindings ? CUPEL_OK : cupel_yaml_no_memory(&model->yaml, error);
+}
+
+/* A name that an expression can hold and that means nothing else there. */
+static enum cupel_status parameter_name(struct cupel_model *model, const struct cupel_yaml_item *key,
+                                        struct cupel_error *error) {
+    static const char *const taken[] = {"image_size", "i"};
+    char shown[CUPEL_YAML_SHOWN];
+    bool good = isalpha((unsigned char)*key->text) || *key->text == '_';
+    for (const char *c = key->text; good && *c; c++) good = isalnum((unsigned char)*c) || *c == '_';
+    if (!good)
+        return cupel_yaml_fail(&model->yaml, key, error,
+                               "%s cannot be a parameter; use letters, digits and _, and begin with a letter",
+                               cupel_yaml_shown(key, shown, sizeof shown));
+    if (cupel_words_find(CUPEL_WORDS(taken), key->text) >= 0)
+        return cupel_yaml_fail(&model->yaml, key, error,
+                               "%s already means something in expressions; choose another name",
+                               cupel_yaml_shown(key, shown, sizeof shown));
+    return CUPEL_OK;
+}
+
+/* Reads `image_size:` and `parameters:`, each of which may be NULL; a parameter may use those before it. */
+static enum cupel_status names_read(struct cupel_model *model, const struct cupel_yaml_item *image_size,
+                                    const struct cupel_yaml_item *parameters, struct cupel_error *error) {
+    const struct cupel_field size = {
+        .key = "image_size", .type = CUPEL_FIELD_INT, .low = 1, .high = MAX_IMAGE_SIDE};
+    if (image_size) {
+        CUPEL_TRY(cupel_field_read(&model->yaml, image_size, &size, &model->image_size, error));
+        CUPEL_TRY(name_bind(model, size.key, (double)model->image_size, error));
+    }
+    if (parameters && parameters->kind != CUPEL_YAML_MAPPING)
+        return cupel_yaml_fail(&model->yaml, parameters, error,
+                               "'parameters' must be a mapping, {name: number}");
+    for (const struct cupel_yaml_item *item = parameters ? parameters->first : NULL; item;
+         item = item->next) {
+        const struct cupel_field field = {.key = item->key->text, .type = CUPEL_FIELD_NUMBER};
+        struct cupel_yaml_item *value;
+        double number;
+        CUPEL_TRY(parameter_name(model, item->key, error));
+        CUPEL_TRY(expression_expand(&model->yaml, item, model->bindings, NULL, &value, error));
+        CUPEL_TRY(cupel_field_read(&model->yaml, value, &field, &number, error));
+        CUPEL_TRY(name_bind(model, field.key, number, error));
+    }
+    return CUPEL_OK;
+}
+
+/* ---- the whole ---- */
 
 /* "[1, 28, 28]" for a message. */
 #define SHAPE_TEXT(shape) cupel_shape_text(&(shape), (char[120]){0}, 120)
@@ -96,7 +152,10 @@ static enum cupel_status interpret(struct cupel_model *model, const char *const 
     CUPEL_TRY(cupel_fields_read(yaml, yaml->root, yaml->root, "the model", model_fields,
                                 sizeof model_fields / sizeof *model_fields, &items, error));
     model->task = (enum cupel_task)items.task;
-    CUPEL_TRY(data_read(model, items.data, error));
+    CUPEL_TRY(names_read(model, items.image_size, items.parameters, error));
+    struct cupel_yaml_item *data;
+    CUPEL_TRY(expression_expand(yaml, items.data, model->bindings, NULL, &data, error));
+    CUPEL_TRY(data_read(model, data, error));
     CUPEL_TRY(train_read(model, items.train, error));
     CUPEL_TRY(networks_read(model, items.networks, items.blocks, error));
     return model->task == CUPEL_TASK_GAN ? check_gan(model, items.networks, error)

@@ -3,6 +3,7 @@
 #define CUPEL_MODEL_INTERNAL_H
 
 #include "cupel/model.h"
+#include "model/expression.h"
 #include "model/fields.h"
 
 struct builder;
@@ -90,10 +91,14 @@ struct cupel_tensor *builder_parameter(struct builder *builder, const char *name
 struct cupel_tensor *builder_statistic(struct builder *builder, const char *name,
                                        const struct cupel_shape *shape, const struct cupel_init *init);
 
+enum { MAX_IMAGE_SIDE = 1 << 16 };
+
 struct cupel_model {
     struct cupel_yaml yaml; /* its heap holds everything below too */
     const char **overrides;
     int override_count;
+    int64_t image_size;             /* 0: not given */
+    const struct binding *bindings; /* `image_size` and `parameters`, for expressions */
     enum cupel_task task;
     struct cupel_data_settings data;
     struct cupel_train_settings train;

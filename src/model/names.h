@@ -20,10 +20,12 @@ struct name {
 /* What is known while one list of layers is read. */
 struct scope {
     const struct scope *outer;
-    const struct block *block; /* whose list this is; NULL: the network's own */
-    const char *prefix;        /* of its layers' names: "" or "res1." */
-    int input, previous;       /* layers, NETWORK_INPUT or NETWORK_LABEL */
-    struct name *names;        /* newest first */
+    const struct block *block;         /* whose list this is; NULL: the network's own, or a repeated one */
+    const struct cupel_yaml_item *use; /* the word that uses the block; NULL: in none */
+    const struct binding *bindings;    /* what names stand for in expressions */
+    const char *prefix;                /* of its layers' names: "" or "res1." */
+    int input, previous;               /* layers, NETWORK_INPUT or NETWORK_LABEL */
+    struct name *names;                /* newest first */
 };
 
 /* CUPEL_INVALID unless the scalar is made of letters, digits, _ and - and is neither "input" nor "label". */

@@ -7,7 +7,6 @@
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 enum {
-    MAX_SIDE = 1 << 16, /* of an image */
     MAX_CLASSES = 1 << 24,
     MAX_BATCH = 1 << 24,
     MAX_STEPS = INT32_MAX, /* also of epochs */
@@ -35,7 +34,7 @@ static const struct cupel_field data_fields[] = {
      .offset = offsetof(struct data_items, settings.format),
      .words = CUPEL_WORDS(format_words)},
     DATA("path", TEXT, settings.path, 0, 0, NULL),
-    DATA("shape", SHAPE, settings.shape, 1, MAX_SIDE, NULL),
+    DATA("shape", SHAPE, settings.shape, 1, MAX_IMAGE_SIDE, NULL),
     DATA("classes", INT, settings.classes, 2, MAX_CLASSES, ""),
     DATA("class_names", ITEM, class_names, 0, 0, ""),
     DATA("normalize", ITEM, normalize, 0, 0, ""),
@@ -53,7 +52,7 @@ static const struct cupel_field normalize_fields[] = {
 
 static const struct cupel_field augment_fields[] = {
     FIELD(cupel_data_settings, "flip", BOOL, flip, 0, 0, "false"),
-    FIELD(cupel_data_settings, "crop", INT, crop, 0, MAX_SIDE, "0"),
+    FIELD(cupel_data_settings, "crop", INT, crop, 0, MAX_IMAGE_SIDE, "0"),
 };
 
 static enum cupel_status normalize_read(struct cupel_model *model, const struct cupel_yaml_item *item,
@@ -134,6 +133,13 @@ enum cupel_status data_read(struct cupel_model *model, const struct cupel_yaml_i
         return cupel_yaml_fail(&model->yaml, cupel_yaml_find(item, "shape"), error,
                                "'shape' has %d numbers; it must have three: [channels, height, width]",
                                model->data.shape.rank);
+    int64_t size = model->image_size, height = model->data.shape.dim[1], width = model->data.shape.dim[2];
+    if (size && (height != size || width != size))
+        return cupel_yaml_fail(&model->yaml, cupel_yaml_find(item, "shape"), error,
+                               "images are %lld high and %lld wide here, but image_size is %lld; write "
+                               "[%lld, $image_size, $image_size]",
+                               (long long)height, (long long)width, (long long)size,
+                               (long long)model->data.shape.dim[0]);
     if (model->task == CUPEL_TASK_CLASSIFY && !model->data.classes)
         return cupel_yaml_fail(&model->yaml, item->key, error,
                                "task classify needs the key 'classes'; add `classes: ...`");

@@ -25,6 +25,7 @@ struct cupel_yaml_item {
     const char *setting;               /* the override this was written in, such as "a.b=3"; NULL: the file */
     const struct cupel_yaml_item *use; /* where the block that this stands in is used; NULL: in no block */
     const char *text;                  /* of a scalar */
+    const char *written;               /* the expression that the text is the value of; NULL: none */
     const struct cupel_yaml_item *key; /* a scalar, for an item of a mapping */
     struct cupel_yaml_item *first,
         *next; /* the first child of a collection; the next one of the same parent */
@@ -81,10 +82,11 @@ void cupel_yaml_complain(const struct cupel_yaml *yaml, const struct cupel_yaml_
 #define cupel_yaml_no_memory(yaml, error) \
     (cupel_fail(error, CUPEL_NOMEM, "%s: out of memory while reading", (yaml)->name), CUPEL_NOMEM)
 
-/* An item as messages show it: a short scalar in quotes, otherwise its kind. Returns `text`. */
+/* An item as messages show it: a short scalar in quotes, an expression with its value, otherwise its kind.
+ * Returns `text`. */
 char *cupel_yaml_shown(const struct cupel_yaml_item *item, char *text, size_t size);
 
 /* Enough for cupel_yaml_shown. */
-enum { CUPEL_YAML_SHOWN = 48 };
+enum { CUPEL_YAML_SHOWN = 96 };
 
 #endif

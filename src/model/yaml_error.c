@@ -87,11 +87,13 @@ char *cupel_yaml_shown(const struct cupel_yaml_item *item, char *text, size_t si
         return text;
     }
     enum { LONGEST = 40 };
-    size_t length = strlen(item->text);
+    const char *written = item->written ? item->written : item->text;
+    size_t length = strlen(written);
     bool cut = length > LONGEST;
     if (cut) length = LONGEST - 3;
-    while (cut && length && continues_character(item->text[length])) length--;
-    snprintf(text, size, "'%.*s%s'", (int)length, item->text, cut ? "..." : "");
+    while (cut && length && continues_character(written[length])) length--;
+    snprintf(text, size, "'%.*s%s'%s%s", (int)length, written, cut ? "..." : "",
+             item->written ? ", which is " : "", item->written ? item->text : "");
     for (char *c = text; *c; c++) {
         if ((unsigned char)*c < ' ' || *c == 127) *c = '?';
     }
