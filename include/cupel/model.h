@@ -49,6 +49,15 @@ enum cupel_loss {
     CUPEL_LOSS_WASSERSTEIN,   /* gan: Arjovsky et al. 2017 */
 };
 
+/* What a network does in its task. The settings of updates are indexed by it; `classify` has one network, of role 0. */
+enum cupel_role {
+    CUPEL_ROLE_CLASSIFIER = 0,
+    CUPEL_ROLE_GENERATOR = 0,
+    CUPEL_ROLE_DISCRIMINATOR = 1,
+    CUPEL_ROLE_CODE = 2, /* InfoGAN's head on the discriminator, which guesses the generator's code */
+    CUPEL_ROLES = 3,
+};
+
 enum cupel_optimizer {
     CUPEL_OPTIMIZER_SGD,
     CUPEL_OPTIMIZER_ADAM,
@@ -89,18 +98,38 @@ struct cupel_schedule_settings {
     int64_t patience; /* epochs */
 };
 
+/* `train:` of a gan. In each step the discriminator is updated `discriminator_steps` times, each with images and noise of its
+ * own, then the generator once, with the last noise. */
+struct cupel_gan_settings {
+    double noisy_labels; /* part of the discriminator's targets that are swapped, at random */
+    double noise,
+        noise_steps; /* `instance_noise: {std, steps}`: standard deviation of what is added to all images that the
+                                    discriminator sees, falling linearly to 0 over `noise_steps` (Sonderby et al. 2017);
+                                    noise_steps 0: it stays */
+    int64_t discriminator_steps;
+    double
+        gradient_penalty; /* weight of E (|dD/dx| - 1)^2 between real and generated images (Gulrajani et al. 2017) */
+    double
+        clip_weights; /* limit of each discriminator weight's size after an update (Arjovsky et al. 2017); 0: none */
+    int64_t categories,
+        continuous; /* `infogan`: the last numbers of the noise are a code, a choice among `categories` as 0s
+                                       and one 1, then `continuous` numbers from -1 to 1 (Chen et al. 2016); both 0: none */
+    double code_weight, continuous_weight; /* of the two parts' losses */
+};
+
 /* `train:`. The run ends after `epochs` or `steps`, whichever comes first. */
 struct cupel_train_settings {
     enum cupel_loss loss;
-    double label_smoothing;
-    struct cupel_optimizer_settings optimizer;
-    struct cupel_schedule_settings schedule;
+    double label_smoothing; /* gan: of the real images' target alone */
+    struct cupel_optimizer_settings optimizer[CUPEL_ROLES];
+    struct cupel_schedule_settings schedule[CUPEL_ROLES];
+    struct cupel_gan_settings gan;
     int64_t warmup;         /* steps over which the rate rises linearly to the schedule's; 0: none */
     int64_t batch;          /* images */
     int64_t epochs, steps;  /* 0: no limit; one of them is set */
     double clip_norm;       /* limit of the gradient's Euclidean norm; 0: none */
     double clip_value;      /* limit of each gradient element's size; 0: none */
-    double ema;             /* decay of the weights' moving average; 0: none */
+    double ema;             /* decay of the moving average of the weights, of a gan's generator's; 0: none */
     int64_t early_stopping; /* `{patience: N}`: stop after N evaluations without a better loss; 0: never */
     bool drop_last;         /* leave out the last, smaller batch of an epoch */
     int64_t seed;

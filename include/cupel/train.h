@@ -7,7 +7,7 @@
  * cupel_rehearse     compiles a step without data, for looking at its plan
  * cupel_history_load the curves of a run, read back from its output directory
  *
- * All of it is for `task: classify`; other tasks are refused with CUPEL_UNSUPPORTED. Nothing here prints,
+ * What a task has no use for, such as class probabilities of a gan, is refused with CUPEL_UNSUPPORTED. Nothing here prints,
  * exits or installs a signal handler: progress goes to callbacks, and a flag given by the caller stops a run.
  */
 #ifndef CUPEL_TRAIN_H
@@ -44,15 +44,32 @@ struct cupel_run_options {
 
 /* ---- training ---- */
 
+/* How a GAN's two sides stand. Outputs are the discriminator's for one image; scores are their means, as probabilities for the
+ * losses nonsaturating and minimax. */
+struct cupel_gan_point {
+    double
+        discriminator_loss; /* the mean loss on real images and that on generated ones, added, and the penalty */
+    double generator_loss;
+    double code_loss;               /* of InfoGAN's head; otherwise 0 */
+    double real_score;              /* D(x) */
+    double fake_score, after_score; /* D(G(z)) before and after the discriminator's update */
+    double real_accuracy,
+        fake_accuracy; /* part of the outputs on the right side of the middle between the targets */
+    double discriminator_gradient, generator_gradient; /* Euclidean norms, before clipping */
+    double generator_weights;                          /* Euclidean norm */
+    double discriminator_rate;                         /* learning rate of that step */
+};
+
 /* A line of the training curve: means since the line before it. */
 struct cupel_training_point {
-    int64_t step;             /* steps done */
-    int64_t epoch;            /* the epoch that they ended in, from 1 */
-    double loss;              /* as trained on, with label smoothing */
-    double accuracy;          /* 0 to 1, on the augmented training batches */
-    double rate;              /* learning rate of that step */
-    double images_per_second; /* evaluations and checkpoints not counted */
-    double time;              /* seconds that the run has taken, resumed parts together */
+    int64_t step;               /* steps done */
+    int64_t epoch;              /* the epoch that they ended in, from 1 */
+    double loss;                /* classify: as trained on, with label smoothing */
+    double accuracy;            /* classify: 0 to 1, on the augmented training batches */
+    struct cupel_gan_point gan; /* gan */
+    double rate;                /* learning rate of that step, of a gan's generator */
+    double images_per_second;   /* evaluations and checkpoints not counted */
+    double time;                /* seconds that the run has taken, resumed parts together */
 };
 
 /* A line of the evaluation curve. */

@@ -52,6 +52,13 @@ struct cupel_field {
     struct cupel_words words; /* of a CHOICE */
 };
 
+/* A field of `struct struct_name`; choices and shapes of other bounds are written out. */
+#define CUPEL_FIELD(struct_name, name, field_type, member, from, to, other)                            \
+    {                                                                                                  \
+        .key = name, .type = CUPEL_FIELD_##field_type, .offset = offsetof(struct struct_name, member), \
+        .low = from, .high = to, .fallback = other                                                     \
+    }
+
 /* Bounds that messages call "above 0" and "below 1". */
 #define CUPEL_ABOVE_0 DBL_MIN
 #define CUPEL_BELOW_1 (1 - DBL_EPSILON / 2)

@@ -35,8 +35,11 @@ static void fact_texts(const struct setup *setup, const struct checkpoint *check
     const int64_t numbers[] = {setup->train.seed, setup->train.batch, checkpoint->train_count,
                                checkpoint->validation_count};
     for (int i = FACT_SEED; i <= FACT_VALIDATION; i++) snprintf(texts[i], FACT_ROOM, "%" PRId64, numbers[i]);
-    snprintf(texts[FACT_OPTIMIZER], FACT_ROOM, "%s%s", optimizer_words[setup->train.optimizer.kind],
-             setup->train.ema > 0 ? " with ema" : "");
+    size_t used = 0;
+    for (int i = 0; i < setup->learner_count; i++)
+        used += (size_t)snprintf(texts[FACT_OPTIMIZER] + used, FACT_ROOM - used, "%s%s", i ? ", " : "",
+                                 optimizer_words[setup->learners[i].optimizer->kind]);
+    if (setup->train.ema > 0) snprintf(texts[FACT_OPTIMIZER] + used, FACT_ROOM - used, " with ema");
     snprintf(texts[FACT_MODEL], FACT_ROOM, "%08lx", crc32_z(0, (const unsigned char *)model, length));
 }
 
@@ -82,50 +85,68 @@ void checkpoint_begin(const char *directory) {
         if (path_join(path, directory, names[i], NULL) == CUPEL_OK) unlink(path);
 }
 
-/* Every range of the checkpoint: the parameters', the average, the moments. */
-enum { MAX_RANGES = 2 + MAX_MOMENTS };
+/* Every range of the checkpoint: the networks' parameters, their averages and moments. */
+enum { MAX_RANGES = CUPEL_ROLES * (2 + MAX_MOMENTS) };
 struct range {
-    char name[NAME_ROOM];
-    const char *prefix;
+    const struct learner *learner;
+    const char *prefix; /* "" for the parameters */
 };
 static int ranges_of(const struct setup *setup, struct range ranges[MAX_RANGES]) {
     int count = 0;
-    snprintf(ranges[count].name, NAME_ROOM, "%s", cupel_network_name(setup->network));
-    ranges[count++].prefix = "";
-    if (setup->train.ema > 0) ranges[count++].prefix = EMA_PREFIX;
-    for (int i = 0; i < moment_count(&setup->train.optimizer); i++)
-        ranges[count++].prefix = moment_name(&setup->train.optimizer, i);
-    for (int i = 1; i < count; i++) range_name(setup, ranges[i].prefix, ranges[i].name);
+    for (int i = 0; i < setup->learner_count; i++) {
+        const struct learner *learner = &setup->learners[i];
+        ranges[count++] = (struct range){learner, ""};
+        if (learner->ema > 0) ranges[count++] = (struct range){learner, EMA_PREFIX};
+        for (int m = 0; m < moment_count(learner->optimizer); m++)
+            ranges[count++] = (struct range){learner, moment_name(learner->optimizer, m)};
+    }
     return count;
 }
 
-/* The scale of the loss and its counts, which f16 alone has. */
+/* The scale of a network's loss and its counts, which f16 alone has. */
 struct scaling {
     float scale;
     int64_t counts[2];
 };
 
-static enum cupel_status collect_scaling(struct setup *setup, struct cupel_weights *file,
-                                         struct cupel_error *error) {
-    struct scaling now;
-    if (setup->plan.precision != CUPEL_PRECISION_F16) return CUPEL_OK;
-    CUPEL_TRY(cupel_store_read(setup->store, LOSS_SCALE, &now.scale, sizeof now.scale, error));
-    CUPEL_TRY(cupel_store_read(setup->store, LOSS_SCALE_COUNTS, now.counts, sizeof now.counts, error));
-    CUPEL_TRY(cupel_weights_add(file, LOSS_SCALE, CUPEL_F32, &CUPEL_SHAPE(1), &now.scale, error));
-    return cupel_weights_add(file, LOSS_SCALE_COUNTS, CUPEL_I64, &CUPEL_SHAPE(2), now.counts, error);
+/* The code head shares the discriminator's. */
+static bool has_scaling(const struct setup *setup, int role) {
+    return setup->plan.precision == CUPEL_PRECISION_F16 && role != CUPEL_ROLE_CODE;
 }
 
-/* A checkpoint of another precision has none: the scale starts anew, and every step so far was one. */
-static enum cupel_status apply_scaling(struct load *load, int64_t step, struct cupel_error *error) {
-    struct cupel_store *store = load->setup->store;
-    struct scaling saved = {.counts = {0, step}};
-    if (load->setup->plan.precision != CUPEL_PRECISION_F16) return CUPEL_OK;
-    if (cupel_weights_find(load->file, LOSS_SCALE)) {
-        load_value(load, LOSS_SCALE, CUPEL_F32, 1, &saved.scale);
-        load_value(load, LOSS_SCALE_COUNTS, CUPEL_I64, 2, saved.counts);
-        CUPEL_TRY(cupel_store_write(store, LOSS_SCALE, &saved.scale, sizeof saved.scale, error));
+static enum cupel_status collect_scaling(struct setup *setup, struct cupel_weights *file,
+                                         struct cupel_error *error) {
+    for (int i = 0; i < setup->learner_count; i++) {
+        struct scaling now;
+        char scale[NAME_ROOM], counts[NAME_ROOM];
+        if (!has_scaling(setup, i)) continue;
+        range_name(&setup->learners[i], LOSS_SCALE, scale);
+        range_name(&setup->learners[i], LOSS_SCALE_COUNTS, counts);
+        CUPEL_TRY(cupel_store_read(setup->store, scale, &now.scale, sizeof now.scale, error));
+        CUPEL_TRY(cupel_store_read(setup->store, counts, now.counts, sizeof now.counts, error));
+        CUPEL_TRY(cupel_weights_add(file, scale, CUPEL_F32, &CUPEL_SHAPE(1), &now.scale, error));
+        CUPEL_TRY(cupel_weights_add(file, counts, CUPEL_I64, &CUPEL_SHAPE(2), now.counts, error));
     }
-    return cupel_store_write(store, LOSS_SCALE_COUNTS, saved.counts, sizeof saved.counts, error);
+    return CUPEL_OK;
+}
+
+/* A checkpoint of another precision has none: the scale starts anew, and every update so far was one. */
+static enum cupel_status apply_scaling(struct load *load, int64_t step, struct cupel_error *error) {
+    struct setup *setup = load->setup;
+    for (int i = 0; i < setup->learner_count; i++) {
+        struct scaling saved = {.counts = {0, step * setup->learners[i].updates}};
+        char scale[NAME_ROOM], counts[NAME_ROOM];
+        if (!has_scaling(setup, i)) continue;
+        range_name(&setup->learners[i], LOSS_SCALE, scale);
+        range_name(&setup->learners[i], LOSS_SCALE_COUNTS, counts);
+        if (cupel_weights_find(load->file, scale)) {
+            load_value(load, scale, CUPEL_F32, 1, &saved.scale);
+            load_value(load, counts, CUPEL_I64, 2, saved.counts);
+            CUPEL_TRY(cupel_store_write(setup->store, scale, &saved.scale, sizeof saved.scale, error));
+        }
+        CUPEL_TRY(cupel_store_write(setup->store, counts, saved.counts, sizeof saved.counts, error));
+    }
+    return CUPEL_OK;
 }
 
 static enum cupel_status collect(struct setup *setup, const struct checkpoint *checkpoint,
@@ -133,8 +154,12 @@ static enum cupel_status collect(struct setup *setup, const struct checkpoint *c
     struct range ranges[MAX_RANGES];
     int count = ranges_of(setup, ranges);
     bool finite = true;
-    for (int i = 0; i < count; i++)
-        CUPEL_TRY(collect_range(setup, ranges[i].name, ranges[i].prefix, file, i ? NULL : &finite, error));
+    for (int i = 0; i < count; i++) {
+        char name[NAME_ROOM];
+        const struct range *range = &ranges[i];
+        CUPEL_TRY(collect_range(setup, range->learner, state_name(range->learner, range->prefix, name),
+                                range->prefix, file, *range->prefix ? NULL : &finite, error));
+    }
     if (!finite)
         return cupel_fail(error, CUPEL_FAILED,
                           "step %" PRId64
@@ -172,16 +197,25 @@ enum cupel_status checkpoint_save(struct setup *setup, const struct checkpoint *
     return status;
 }
 
+/* The weights of all networks, the averages where there are any, and the running statistics. */
+static enum cupel_status collect_weights(struct setup *setup, struct cupel_weights *file,
+                                         struct cupel_error *error) {
+    for (int i = 0; i < setup->learner_count; i++) {
+        char name[NAME_ROOM];
+        const struct learner *learner = &setup->learners[i];
+        state_name(learner, learner->ema > 0 ? EMA_PREFIX : "", name);
+        CUPEL_TRY(collect_range(setup, learner, name, "", file, NULL, error));
+    }
+    return collect_statistics(setup, "", file, error);
+}
+
 enum cupel_status checkpoint_save_best(struct setup *setup, const struct checkpoint *checkpoint,
                                        const char *directory, struct cupel_error *error) {
-    char path[PATH_ROOM], name[NAME_ROOM], step[FACT_ROOM];
+    char path[PATH_ROOM], step[FACT_ROOM];
     struct cupel_weights file = {0};
-    snprintf(name, sizeof name, "%s", cupel_network_name(setup->network));
-    if (setup->train.ema > 0) range_name(setup, EMA_PREFIX, name);
     snprintf(step, sizeof step, "%" PRId64, checkpoint->step);
     CUPEL_TRY(path_join(path, directory, CHECKPOINT_BEST, error));
-    enum cupel_status status = collect_range(setup, name, "", &file, NULL, error);
-    if (status == CUPEL_OK) status = collect_statistics(setup, "", &file, error);
+    enum cupel_status status = collect_weights(setup, &file, error);
     if (status == CUPEL_OK) status = cupel_weights_set_metadata(&file, "step", step, error);
     if (status == CUPEL_OK) status = cupel_weights_save(&file, path, error);
     cupel_weights_free(&file);
@@ -214,7 +248,7 @@ static enum cupel_status apply(struct load *load, struct checkpoint *checkpoint,
     struct setup *setup = load->setup;
     int count = ranges_of(setup, ranges);
     int64_t rng[2] = {0};
-    for (int i = 0; i < count; i++) CUPEL_TRY(load_range(load, ranges[i].name, ranges[i].prefix, error));
+    for (int i = 0; i < count; i++) CUPEL_TRY(load_range(load, ranges[i].learner, ranges[i].prefix, error));
     CUPEL_TRY(load_statistics(load, error));
     load_value(load, "rng", CUPEL_I64, 2, rng);
     load_value(load, "data.cursor", CUPEL_I64, 1, &checkpoint->cursor);

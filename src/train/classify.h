@@ -2,50 +2,15 @@
 #ifndef CUPEL_TRAIN_CLASSIFY_H
 #define CUPEL_TRAIN_CLASSIFY_H
 
-#include "train/setup.h"
+#include "train/batch.h"
+#include "train/update.h"
 
-/* A split as states of the store: `images` u8 [rows, C, H, W] and `labels` i32 [rows] may hold more than the
- * split, whose samples are the rows order[0..count). The cursor, i64 [1], is the place in `order` of the next
- * batch.
- *
- * Images that the device has no room for stay on the host: `images` then has room for one batch, which is
- * staged before each run. */
-struct samples {
-    const char *images, *labels, *order, *cursor;
-    int64_t rows, count;
-    const uint8_t *staged;      /* all images of the split's data set, or NULL when the device has them */
-    const int32_t *staged_rows; /* `order` on the host; NULL: all, as they lie */
-};
-#define STAGED_IMAGES "data.batch"
-
-/* Where the steps add up what they measure: f32 [3]. */
+/* What a training step adds up in TRAIN_METRICS: the loss, right answers / batch, finite losses; and an evaluation step in
+ * EVAL_METRICS. */
 enum { METRIC_LOSS, METRIC_CORRECT, METRIC_THIRD, METRICS };
-#define TRAIN_METRICS "train.metrics" /* sums of the loss, of right answers / batch, and of finite losses */
 #define EVAL_METRICS \
     "eval.metrics" /* sums over the samples: loss, right answers, label among the first five */
 #define EVAL_CONFUSION "eval.confusion" /* i32 [classes, classes] */
-
-/* The rates of an epoch's steps, f32 [steps], and their numbers, i32 [steps]: step s trains with rates[s mod
- * steps]. */
-#define SCHEDULE_RATES "schedule.rates"
-#define SCHEDULE_ORDER "schedule.order"
-
-/* In f16: what the loss is multiplied by, f32 [1], and the steps whose gradient was finite since that changed last, and in
- * all, i64 [2]. */
-#define LOSS_SCALE "loss_scale"
-#define LOSS_SCALE_COUNTS "loss_scale.counts"
-
-/* The states of the optimizer, each as large as the network's range. */
-enum { MAX_MOMENTS = 2 };
-int moment_count(const struct cupel_optimizer_settings *optimizer);
-/* "optimizer.moment1": the state is called "optimizer.moment1.NETWORK", a parameter's part in a file
- * "optimizer.moment1.PARAMETER". */
-const char *moment_name(const struct cupel_optimizer_settings *optimizer, int index);
-
-/* Writes "PREFIX.NETWORK", the name of a range beside the parameters', into `name` of NAME_ROOM bytes. */
-enum { NAME_ROOM = 400 };
-const char *range_name(const struct setup *setup, const char *prefix, char *name);
-#define EMA_PREFIX "ema"
 
 /* Tensors of a training step; the arrays, which may be NULL, have room for all layers and parameters. */
 struct training {
@@ -61,6 +26,9 @@ void training_append(const struct setup *setup, struct cupel_graph *graph, struc
 /* Compiles a training step on the next `batch` samples. */
 enum cupel_status training_compile(const struct setup *setup, const struct samples *samples, int64_t batch,
                                    int64_t epoch_steps, struct cupel_plan **plan, struct cupel_error *error);
+
+/* What steps have added up, as a line of the training curve. */
+void training_point(const float *sums, double steps, struct cupel_training_point *point);
 
 /* Compiles an evaluation step on the next `batch` samples; its output is the probabilities f32 [batch,
  * classes]. `average` takes the averaged weights. */

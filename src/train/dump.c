@@ -3,24 +3,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "train/classify.h"
+#include "train/gan.h"
 #include "train/load.h"
 #include "train/schedule.h"
 
 #define IMAGES "dump.images"
 #define LABELS "dump.labels"
+#define NOISE "dump.noise"
 
+/* The tensors of the first step that are written, in this order: losses, then of each network activations and gradients. */
 struct dump {
     struct setup setup;
+    bool gan, labelled; /* the model's task; whether the batch has labels */
     const char *batch_path;
     struct cupel_weights batch, out;
-    const struct cupel_weight *images;
+    const struct cupel_weight *images, *noise;
     int32_t *labels; /* of the batch */
     int64_t count, steps;
     struct cupel_plan *first, *next;
-    int layers, parameters;
-    struct cupel_tensor **outputs; /* of the first step: loss, activations, gradients */
-    struct cupel_shape *shapes;    /* theirs */
-    float *losses;
+    int loss_count, output_count;
+    struct cupel_tensor **outputs;
+    struct cupel_shape *shapes; /* theirs */
+    float *losses;              /* [loss_count, steps] */
 };
 
 /* ---- the batch ---- */
@@ -43,25 +48,42 @@ static enum cupel_status read_labels(struct dump *dump, const struct cupel_weigh
     return CUPEL_OK;
 }
 
-static enum cupel_status read_batch(struct dump *dump, struct cupel_error *error) {
-    const struct cupel_shape *sample = &dump->setup.data->shape;
+/* The batch's f32 tensor of that name with samples of this shape. */
+static enum cupel_status read_samples(struct dump *dump, const char *name, const struct cupel_shape *sample,
+                                      const struct cupel_weight **weight, struct cupel_error *error) {
     char text[120], had[120];
+    *weight = cupel_weights_find(&dump->batch, name);
+    if (!*weight)
+        return cupel_fail(error, CUPEL_INVALID, "%s: there is no tensor '%s'; a batch for %s has `image`%s%s",
+                          dump->batch_path, name, cupel_model_name(dump->setup.model),
+                          dump->labelled ? ", `label`" : "", dump->gan ? ", `noise`" : "");
+    const struct cupel_shape shape = batch_shape(sample, (*weight)->shape.rank ? (*weight)->shape.dim[0] : 0);
+    if ((*weight)->dtype == CUPEL_F32 && cupel_shape_equal(&(*weight)->shape, &shape) &&
+        (!dump->count || shape.dim[0] == dump->count)) {
+        dump->count = shape.dim[0];
+        return CUPEL_OK;
+    }
+    return cupel_fail(error, CUPEL_INVALID, "%s: '%s' is %s %s; it must be f32 [N, ...] with samples %s%s",
+                      dump->batch_path, name, cupel_dtype_text((*weight)->dtype),
+                      cupel_shape_text(&(*weight)->shape, had, sizeof had),
+                      cupel_shape_text(sample, text, sizeof text),
+                      dump->count ? ", as many as there are images" : "");
+}
+
+static enum cupel_status read_batch(struct dump *dump, struct cupel_error *error) {
+    const struct setup *setup = &dump->setup;
+    char had[120];
     CUPEL_TRY(cupel_weights_load(dump->batch_path, &dump->batch, error));
-    const struct cupel_weight *images = cupel_weights_find(&dump->batch, "image");
+    CUPEL_TRY(read_samples(dump, "image", &setup->data->shape, &dump->images, error));
+    if (dump->gan) {
+        const struct cupel_shape noise = cupel_network_input(setup->learners[CUPEL_ROLE_GENERATOR].network);
+        CUPEL_TRY(read_samples(dump, "noise", &noise, &dump->noise, error));
+    }
+    if (!dump->labelled) return CUPEL_OK;
     const struct cupel_weight *labels = cupel_weights_find(&dump->batch, "label");
-    if (!images || !labels)
-        return cupel_fail(error, CUPEL_INVALID,
-                          "%s: there is no tensor '%s'; a batch has `image` and `label`", dump->batch_path,
-                          images ? "label" : "image");
-    struct cupel_shape shape = {.rank = 4, .dim = {images->shape.dim[0]}};
-    memcpy(shape.dim + 1, sample->dim, 3 * sizeof *shape.dim);
-    if (images->dtype != CUPEL_F32 || !cupel_shape_equal(&images->shape, &shape))
-        return cupel_fail(error, CUPEL_INVALID,
-                          "%s: 'image' is %s %s; it must be f32 [N, ...] with images %s", dump->batch_path,
-                          cupel_dtype_text(images->dtype), cupel_shape_text(&images->shape, had, sizeof had),
-                          cupel_shape_text(sample, text, sizeof text));
-    dump->images = images;
-    dump->count = shape.dim[0];
+    if (!labels)
+        return cupel_fail(error, CUPEL_INVALID, "%s: there is no tensor 'label'; a batch for %s needs it",
+                          dump->batch_path, cupel_model_name(setup->model));
     bool whole = labels->dtype == CUPEL_I32 || labels->dtype == CUPEL_I64;
     if (!whole || !cupel_shape_equal(&labels->shape, &CUPEL_SHAPE(dump->count)))
         return cupel_fail(error, CUPEL_INVALID, "%s: 'label' is %s %s; it must be i32 or i64 [%" PRId64 "]",
@@ -72,18 +94,56 @@ static enum cupel_status read_batch(struct dump *dump, struct cupel_error *error
 
 /* ---- the steps ---- */
 
-/* Compiles a step with the first `outputs` of loss, activations and gradients as outputs. */
+/* Where the outputs of a network begin: its activations, then its gradients. */
+static int first_output(const struct dump *dump, int role, int *layers, int *parameters) {
+    int first = dump->loss_count;
+    for (int i = 0;; i++) {
+        const struct cupel_network *network = dump->setup.learners[i].network;
+        cupel_network_layers(network, layers);
+        cupel_network_parameters(network, parameters);
+        if (i == role) return first;
+        first += *layers + *parameters;
+    }
+}
+
+static void append_gan(struct dump *dump, struct cupel_graph *graph, struct cupel_tensor *images,
+                       struct cupel_tensor *labels) {
+    const struct setup *setup = &dump->setup;
+    struct gan_inputs inputs;
+    struct gan_step step = {0};
+    int layers, parameters;
+    for (int64_t i = 0; i < setup->train.gan.discriminator_steps; i++) {
+        inputs.images[i] = images;
+        inputs.labels[i] = labels;
+        inputs.noise[i] = cupel_state(graph, NOISE, CUPEL_F32, &dump->noise->shape, NULL);
+    }
+    for (int i = 0; i < setup->learner_count; i++) {
+        struct cupel_tensor **outputs = dump->outputs + first_output(dump, i, &layers, &parameters);
+        step.activations[i] = outputs;
+        step.gradients[i] = outputs + layers;
+    }
+    gan_append(setup, graph, &inputs, dump->steps, false, &step);
+    for (int i = 0; i < dump->loss_count; i++) dump->outputs[i] = step.losses[i];
+}
+
+static void append_training(struct dump *dump, struct cupel_graph *graph, struct cupel_tensor *images,
+                            struct cupel_tensor *labels) {
+    int layers, parameters;
+    struct cupel_tensor **outputs =
+        dump->outputs + first_output(dump, CUPEL_ROLE_CLASSIFIER, &layers, &parameters);
+    struct training training = {.activations = outputs, .gradients = outputs + layers};
+    training_append(&dump->setup, graph, images, labels, dump->steps, &training);
+    dump->outputs[0] = training.loss;
+}
+
+/* Compiles a step with the first `outputs` outputs. */
 static enum cupel_status compile(struct dump *dump, struct cupel_graph *graph, int outputs,
                                  struct cupel_plan **plan, struct cupel_error *error) {
     const struct setup *setup = &dump->setup;
-    struct training training = {
-        .activations = dump->outputs + 1,
-        .gradients = dump->outputs + 1 + dump->layers,
-    };
+    const struct cupel_shape row = CUPEL_SHAPE(dump->count);
     struct cupel_tensor *images = cupel_state(graph, IMAGES, CUPEL_F32, &dump->images->shape, NULL);
-    struct cupel_tensor *labels = cupel_state(graph, LABELS, CUPEL_I32, &CUPEL_SHAPE(dump->count), NULL);
-    training_append(setup, graph, images, labels, dump->steps, &training);
-    dump->outputs[0] = training.loss;
+    struct cupel_tensor *labels = dump->labelled ? cupel_state(graph, LABELS, CUPEL_I32, &row, NULL) : NULL;
+    (dump->gan ? append_gan : append_training)(dump, graph, images, labels);
     CUPEL_TRY(cupel_compile(setup->store, graph, dump->outputs, outputs, &setup->plan, plan, error));
     for (int i = 0; i < outputs; i++) dump->shapes[i] = *cupel_tensor_shape(dump->outputs[i]);
     return CUPEL_OK;
@@ -98,35 +158,42 @@ static enum cupel_status compile_step(struct dump *dump, int outputs, struct cup
     return status;
 }
 
-static enum cupel_status write_rates(struct dump *dump, float *rates, int32_t *order,
-                                     struct cupel_error *error) {
+/* Rates of a run of one epoch, and no instance noise. */
+static enum cupel_status write_tables(struct dump *dump, float *table, int32_t *order,
+                                      struct cupel_error *error) {
     const struct setup *setup = &dump->setup;
     size_t count = (size_t)dump->steps;
-    const struct schedule schedule = {&setup->train.schedule, setup->train.optimizer.rate,
-                                      setup->train.warmup, dump->steps, dump->steps};
-    for (size_t i = 0; i < count; i++) {
-        rates[i] = (float)schedule_rate(&schedule, 1, (int64_t)i);
-        order[i] = (int32_t)i;
+    for (int l = 0; l < setup->learner_count; l++) {
+        const struct learner *learner = &setup->learners[l];
+        const struct schedule schedule = {learner->schedule, learner->optimizer->rate, setup->train.warmup,
+                                          dump->steps, dump->steps};
+        char name[NAME_ROOM];
+        for (size_t i = 0; i < count; i++) table[i] = (float)schedule_rate(&schedule, 1, (int64_t)i);
+        range_name(learner, SCHEDULE_RATES, name);
+        CUPEL_TRY(cupel_store_write(setup->store, name, table, count * sizeof *table, error));
     }
-    CUPEL_TRY(cupel_store_write(setup->store, SCHEDULE_RATES, rates, count * sizeof *rates, error));
+    for (size_t i = 0; i < count; i++) order[i] = (int32_t)i;
     return cupel_store_write(setup->store, SCHEDULE_ORDER, order, count * sizeof *order, error);
 }
 
 static enum cupel_status fill_store(struct dump *dump, const char *weights, struct cupel_error *error) {
     struct setup *setup = &dump->setup;
-    float *rates = malloc((size_t)dump->steps * sizeof *rates);
+    float *table = malloc((size_t)dump->steps * sizeof *table);
     int32_t *order = malloc((size_t)dump->steps * sizeof *order);
     enum cupel_status status = CUPEL_NOMEM;
-    if (rates && order)
-        status = write_rates(dump, rates, order, error);
+    if (table && order)
+        status = write_tables(dump, table, order, error);
     else
         cupel_fail(error, status, "no memory for the rates of %" PRId64 " steps", dump->steps);
-    free(rates);
+    free(table);
     free(order);
     if (status) return status;
     CUPEL_TRY(cupel_store_write(setup->store, IMAGES, dump->images->data, dump->images->bytes, error));
-    CUPEL_TRY(cupel_store_write(setup->store, LABELS, dump->labels,
-                                (size_t)dump->count * sizeof *dump->labels, error));
+    if (dump->labelled)
+        CUPEL_TRY(cupel_store_write(setup->store, LABELS, dump->labels,
+                                    (size_t)dump->count * sizeof *dump->labels, error));
+    if (dump->gan)
+        CUPEL_TRY(cupel_store_write(setup->store, NOISE, dump->noise->data, dump->noise->bytes, error));
     if (weights) CUPEL_TRY(load_weights(setup, weights, LOAD_PLAIN, error));
     return setup_step(setup, 0, error);
 }
@@ -143,12 +210,15 @@ static enum cupel_status add_output(struct dump *dump, int output, const char *k
 }
 
 static enum cupel_status add_first_step(struct dump *dump, struct cupel_error *error) {
-    int count;
-    const struct cupel_layer_info *layers = cupel_network_layers(dump->setup.network, &count);
-    for (int i = 0; i < count; i++) CUPEL_TRY(add_output(dump, 1 + i, "act", layers[i].name, error));
-    const struct cupel_parameter *parameters = cupel_network_parameters(dump->setup.network, &count);
-    for (int i = 0; i < count; i++)
-        CUPEL_TRY(add_output(dump, 1 + dump->layers + i, "grad", parameters[i].name, error));
+    for (int role = 0; role < dump->setup.learner_count; role++) {
+        const struct cupel_network *network = dump->setup.learners[role].network;
+        int layers, parameters, output = first_output(dump, role, &layers, &parameters);
+        const struct cupel_layer_info *layer = cupel_network_layers(network, &layers);
+        const struct cupel_parameter *parameter = cupel_network_parameters(network, &parameters);
+        for (int i = 0; i < layers; i++) CUPEL_TRY(add_output(dump, output++, "act", layer[i].name, error));
+        for (int i = 0; i < parameters; i++)
+            CUPEL_TRY(add_output(dump, output++, "grad", parameter[i].name, error));
+    }
     return CUPEL_OK;
 }
 
@@ -156,8 +226,11 @@ static enum cupel_status add_first_step(struct dump *dump, struct cupel_error *e
 static enum cupel_status add_parameters(struct dump *dump, struct cupel_error *error) {
     struct setup *setup = &dump->setup;
     struct cupel_weights last = {0};
-    enum cupel_status status =
-        collect_range(setup, cupel_network_name(setup->network), "", &last, NULL, error);
+    enum cupel_status status = CUPEL_OK;
+    for (int i = 0; i < setup->learner_count && status == CUPEL_OK; i++) {
+        const struct learner *learner = &setup->learners[i];
+        status = collect_range(setup, learner, cupel_network_name(learner->network), "", &last, NULL, error);
+    }
     if (status == CUPEL_OK) status = collect_statistics(setup, "", &last, error);
     for (size_t i = 0; i < last.count && status == CUPEL_OK; i++) {
         const struct cupel_weight *weight = &last.tensors[i];
@@ -170,30 +243,38 @@ static enum cupel_status add_parameters(struct dump *dump, struct cupel_error *e
 }
 
 static enum cupel_status run(struct dump *dump, struct cupel_error *error) {
+    static const char *const names[] = {"loss/generator", "loss/discriminator", "loss/code"};
     for (int64_t i = 0; i < dump->steps; i++) {
         struct cupel_plan *plan = i ? dump->next : dump->first;
         CUPEL_TRY(cupel_run(plan, error));
-        CUPEL_TRY(cupel_plan_read(plan, 0, &dump->losses[i], sizeof *dump->losses, error));
+        for (int l = 0; l < dump->loss_count; l++)
+            CUPEL_TRY(
+                cupel_plan_read(plan, l, &dump->losses[l * dump->steps + i], sizeof *dump->losses, error));
         if (i == 0) CUPEL_TRY(add_first_step(dump, error));
     }
-    CUPEL_TRY(cupel_weights_add(&dump->out, "loss/loss", CUPEL_F32, &CUPEL_SHAPE(dump->steps), dump->losses,
-                                error));
+    for (int l = 0; l < dump->loss_count; l++)
+        CUPEL_TRY(cupel_weights_add(&dump->out, dump->gan ? names[l] : "loss/loss", CUPEL_F32,
+                                    &CUPEL_SHAPE(dump->steps), dump->losses + l * dump->steps, error));
     return add_parameters(dump, error);
 }
 
 static enum cupel_status dump_all(struct dump *dump, const char *weights, const char *path,
                                   struct cupel_error *error) {
+    const struct setup *setup = &dump->setup;
+    int layers, parameters;
+    dump->gan = cupel_model_task(setup->model) == CUPEL_TASK_GAN;
+    dump->labelled = !dump->gan || gan_takes_labels(setup);
     CUPEL_TRY(read_batch(dump, error));
-    cupel_network_layers(dump->setup.network, &dump->layers);
-    cupel_network_parameters(dump->setup.network, &dump->parameters);
-    int outputs = 1 + dump->layers + dump->parameters;
-    dump->outputs = calloc((size_t)outputs, sizeof(struct cupel_tensor *));
-    dump->shapes = calloc((size_t)outputs, sizeof *dump->shapes);
-    dump->losses = calloc((size_t)dump->steps, sizeof *dump->losses);
+    dump->loss_count = setup->learner_count;
+    dump->output_count =
+        first_output(dump, setup->learner_count - 1, &layers, &parameters) + layers + parameters;
+    dump->outputs = calloc((size_t)dump->output_count, sizeof(struct cupel_tensor *));
+    dump->shapes = calloc((size_t)dump->output_count, sizeof *dump->shapes);
+    dump->losses = calloc((size_t)(dump->loss_count * dump->steps), sizeof *dump->losses);
     if (!dump->outputs || !dump->shapes || !dump->losses)
-        return cupel_fail(error, CUPEL_NOMEM, "no memory for %d outputs", outputs);
-    CUPEL_TRY(compile_step(dump, 1, &dump->next, error));
-    CUPEL_TRY(compile_step(dump, outputs, &dump->first, error));
+        return cupel_fail(error, CUPEL_NOMEM, "no memory for %d outputs", dump->output_count);
+    CUPEL_TRY(compile_step(dump, dump->loss_count, &dump->next, error));
+    CUPEL_TRY(compile_step(dump, dump->output_count, &dump->first, error));
     CUPEL_TRY(fill_store(dump, weights, error));
     CUPEL_TRY(run(dump, error));
     return cupel_weights_save(&dump->out, path, error);

@@ -164,10 +164,10 @@ enum cupel_status cupel_evaluate(const struct cupel_model *model, const struct c
     struct evaluator evaluator = {0};
     *evaluation = (struct cupel_evaluation){0};
     CUPEL_TRY(setup_open(model, options, &setup, error));
-    enum cupel_status status = split_open(&setup, &dataset, error);
-    if (status == CUPEL_OK) {
+    enum cupel_status status = setup_task(&setup, CUPEL_TASK_CLASSIFY, "evaluated", error);
+    if (status == CUPEL_OK) status = split_open(&setup, &dataset, error);
+    if (status == CUPEL_OK)
         status = evaluate_test(&setup, weights, mistakes, &dataset, &evaluator, evaluation, error);
-    }
     evaluator_close(&evaluator);
     cupel_dataset_free(&dataset);
     setup_close(&setup);

@@ -18,7 +18,37 @@ enum { MAX_BYTES = 1 << 30 };
 struct journal {
     struct jsonl *lines;
     struct tensorboard *board;
+    unsigned kinds;
 };
+
+/* The numbers of a training line: their keys in metrics.jsonl, tags in TensorBoard, the runs that have them, and where they are
+ * in a point. */
+#define COLUMN(key, tag, kinds, member) \
+    { key, tag, kinds, offsetof(struct cupel_training_point, member) }
+static const struct column {
+    const char *key, *tag;
+    unsigned kinds;
+    size_t offset;
+} columns[] = {
+    COLUMN("loss", "train/loss", JOURNAL_CLASSIFY, loss),
+    COLUMN("accuracy", "train/accuracy", JOURNAL_CLASSIFY, accuracy),
+    COLUMN("loss_discriminator", "train/loss_discriminator", JOURNAL_GAN, gan.discriminator_loss),
+    COLUMN("loss_generator", "train/loss_generator", JOURNAL_GAN, gan.generator_loss),
+    COLUMN("loss_code", "train/loss_code", JOURNAL_CODE, gan.code_loss),
+    COLUMN("d_real", "gan/d_real", JOURNAL_GAN, gan.real_score),
+    COLUMN("d_fake", "gan/d_fake", JOURNAL_GAN, gan.fake_score),
+    COLUMN("d_fake_after", "gan/d_fake_after", JOURNAL_GAN, gan.after_score),
+    COLUMN("accuracy_real", "gan/accuracy_real", JOURNAL_GAN, gan.real_accuracy),
+    COLUMN("accuracy_fake", "gan/accuracy_fake", JOURNAL_GAN, gan.fake_accuracy),
+    COLUMN("grad_norm_discriminator", "gan/grad_norm_discriminator", JOURNAL_GAN, gan.discriminator_gradient),
+    COLUMN("grad_norm_generator", "gan/grad_norm_generator", JOURNAL_GAN, gan.generator_gradient),
+    COLUMN("weight_norm_generator", "gan/weight_norm_generator", JOURNAL_GAN, gan.generator_weights),
+    COLUMN("lr", "train/lr", JOURNAL_CLASSIFY, rate),
+    COLUMN("lr_generator", "train/lr_generator", JOURNAL_GAN, rate),
+    COLUMN("lr_discriminator", "train/lr_discriminator", JOURNAL_GAN, gan.discriminator_rate),
+    COLUMN("img_per_s", "train/images_per_second", JOURNAL_CLASSIFY | JOURNAL_GAN, images_per_second),
+};
+enum { COLUMNS = sizeof columns / sizeof *columns };
 
 /* ---- reading ---- */
 
@@ -67,15 +97,15 @@ static bool add_training(struct cupel_history *history, const cJSON *object) {
     struct cupel_training_point *points = grow(history->training, history->training_count, sizeof *points);
     if (!points) return false;
     history->training = points;
-    points[history->training_count++] = (struct cupel_training_point){
+    struct cupel_training_point *point = &points[history->training_count++];
+    *point = (struct cupel_training_point){
         .step = whole(object, "step"),
         .epoch = whole(object, "epoch"),
-        .loss = number(object, "loss"),
-        .accuracy = number(object, "accuracy"),
-        .rate = number(object, "lr"),
-        .images_per_second = number(object, "img_per_s"),
         .time = number(object, "time_s"),
     };
+    for (int i = 0; i < COLUMNS; i++)
+        if (cJSON_HasObjectItem(object, columns[i].key))
+            *(double *)((char *)point + columns[i].offset) = number(object, columns[i].key);
     return true;
 }
 
@@ -141,12 +171,13 @@ static enum cupel_status cut(const char *path, int64_t step, double *time, struc
     return status;
 }
 
-enum cupel_status journal_open(const char *directory, int64_t step, struct journal **journal, double *time,
-                               struct cupel_error *error) {
+enum cupel_status journal_open(const char *directory, int64_t step, unsigned kinds, struct journal **journal,
+                               double *time, struct cupel_error *error) {
     char path[PATH_ROOM];
     *time = 0;
     struct journal *made = calloc(1, sizeof *made);
     if (!made) return cupel_fail(error, CUPEL_NOMEM, "no memory for the journal");
+    made->kinds = kinds;
     enum cupel_status status = path_join(path, directory, NAME, error);
     if (status == CUPEL_OK && step > 0) status = cut(path, step, time, error);
     if (status == CUPEL_OK) status = jsonl_open(path, step > 0, &made->lines, error);
@@ -177,13 +208,14 @@ static enum cupel_status add(struct journal *journal, const char *key, const cha
 
 enum cupel_status journal_training(struct journal *journal, const struct cupel_training_point *point,
                                    struct cupel_error *error) {
-    int64_t step = point->step;
-    jsonl_integer(journal->lines, "step", step);
+    jsonl_integer(journal->lines, "step", point->step);
     jsonl_integer(journal->lines, "epoch", point->epoch);
-    CUPEL_TRY(add(journal, "loss", "train/loss", step, point->loss, error));
-    CUPEL_TRY(add(journal, "accuracy", "train/accuracy", step, point->accuracy, error));
-    CUPEL_TRY(add(journal, "lr", "train/lr", step, point->rate, error));
-    CUPEL_TRY(add(journal, "img_per_s", "train/images_per_second", step, point->images_per_second, error));
+    for (int i = 0; i < COLUMNS; i++) {
+        const struct column *column = &columns[i];
+        const double value = *(const double *)((const char *)point + column->offset);
+        if (column->kinds & journal->kinds)
+            CUPEL_TRY(add(journal, column->key, column->tag, point->step, value, error));
+    }
     jsonl_number(journal->lines, "time_s", point->time);
     return jsonl_end(journal->lines, error);
 }

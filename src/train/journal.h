@@ -8,9 +8,11 @@ struct journal;
 
 /* Opens the journal of a run in `directory`, which exists. `step` is the one that the run goes on from: lines
  * about later steps, which a killed run left, are removed. With step 0 the journal begins anew. `*time` gets
- * the seconds of the last line that stays. */
-enum cupel_status journal_open(const char *directory, int64_t step, struct journal **journal, double *time,
-                               struct cupel_error *error);
+ * the seconds of the last line that stays. `kinds` are the numbers that the run has: of classification, of a gan, of a gan's
+ * code. */
+enum { JOURNAL_CLASSIFY = 1, JOURNAL_GAN = 2, JOURNAL_CODE = 4 };
+enum cupel_status journal_open(const char *directory, int64_t step, unsigned kinds, struct journal **journal,
+                               double *time, struct cupel_error *error);
 
 enum cupel_status journal_training(struct journal *journal, const struct cupel_training_point *point,
                                    struct cupel_error *error);

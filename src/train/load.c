@@ -43,9 +43,11 @@ static const struct cupel_weight *find(struct load *load, const char *name, cons
     return NULL;
 }
 
-/* The name without the network's. */
+/* The name without the network's, where there is only one; otherwise NULL. */
 static const char *short_of(const struct load *load, const char *name) {
-    return name + strlen(cupel_network_name(load->setup->network)) + 1;
+    const struct setup *setup = load->setup;
+    return setup->learner_count == 1 ? name + strlen(cupel_network_name(setup->learners[0].network)) + 1
+                                     : NULL;
 }
 
 static bool is_other(const char *name) {
@@ -73,11 +75,18 @@ static char *prefixed(const char *prefix, const char *name) {
     return text;
 }
 
-enum cupel_status load_range(struct load *load, const char *name, const char *prefix,
-                             struct cupel_error *error) {
+const char *state_name(const struct learner *learner, const char *prefix, char name[NAME_ROOM]) {
+    if (*prefix) return range_name(learner, prefix, name);
+    snprintf(name, NAME_ROOM, "%s", cupel_network_name(learner->network));
+    return name;
+}
+
+/* Tensors called PREFIX.PARAMETER into the state `name`. */
+static enum cupel_status load_parts(struct load *load, const struct learner *learner, const char *prefix,
+                                    const char *name, struct cupel_error *error) {
     int count;
-    const struct cupel_parameter *parameters = cupel_network_parameters(load->setup->network, &count);
-    size_t size = (size_t)cupel_network_range(load->setup->network);
+    const struct cupel_parameter *parameters = cupel_network_parameters(learner->network, &count);
+    size_t size = (size_t)cupel_network_range(learner->network);
     float *range = calloc(size, sizeof *range);
     enum cupel_status status = range ? CUPEL_OK : CUPEL_NOMEM;
     for (int i = 0; i < count && status == CUPEL_OK; i++) {
@@ -99,11 +108,21 @@ enum cupel_status load_range(struct load *load, const char *name, const char *pr
     return status;
 }
 
-/* Whether an entry of the store is a running statistic of the network. */
+enum cupel_status load_range(struct load *load, const struct learner *learner, const char *prefix,
+                             struct cupel_error *error) {
+    char name[NAME_ROOM];
+    return load_parts(load, learner, prefix, state_name(learner, prefix, name), error);
+}
+
+/* Whether an entry of the store is a running statistic of a network. */
 static bool is_statistic(const struct setup *setup, const struct cupel_store_entry *entry) {
-    const char *network = cupel_network_name(setup->network);
-    size_t length = strlen(network);
-    return !entry->part && strncmp(entry->name, network, length) == 0 && entry->name[length] == '.';
+    for (int i = 0; i < setup->learner_count; i++) {
+        const char *network = cupel_network_name(setup->learners[i].network);
+        size_t length = strlen(network);
+        if (!entry->part && strncmp(entry->name, network, length) == 0 && entry->name[length] == '.')
+            return true;
+    }
+    return false;
 }
 
 enum cupel_status load_statistics(struct load *load, struct cupel_error *error) {
@@ -138,20 +157,27 @@ enum cupel_status load_end(struct load *load, enum cupel_status status, struct c
     return status;
 }
 
+/* The parameters of one network, or their average where it is asked for and there. */
+static enum cupel_status load_learner(struct load *load, const struct learner *learner, enum load_mode mode,
+                                      struct cupel_error *error) {
+    int count;
+    const struct cupel_parameter *parameters = cupel_network_parameters(learner->network, &count);
+    char *first = prefixed(EMA_PREFIX, parameters[0].name);
+    if (!first) return cupel_fail(error, CUPEL_NOMEM, "%s: no memory to load it", load->path);
+    const bool average = mode == LOAD_AVERAGE && cupel_weights_find(load->file, first);
+    free(first);
+    if (!average) return load_range(load, learner, "", error);
+    for (int i = 0; i < count; i++) claim(load, parameters[i].name);
+    return load_parts(load, learner, EMA_PREFIX, cupel_network_name(learner->network), error);
+}
+
 static enum cupel_status load_file(struct setup *setup, const char *path, enum load_mode mode,
                                    const struct cupel_weights *file, struct cupel_error *error) {
     struct load load;
-    int count;
-    const struct cupel_parameter *parameters = cupel_network_parameters(setup->network, &count);
-    const char *prefix = "";
-    if (mode == LOAD_AVERAGE) {
-        char *first = prefixed(EMA_PREFIX, parameters[0].name);
-        if (first && cupel_weights_find(file, first)) prefix = EMA_PREFIX;
-        free(first);
-    }
+    enum cupel_status status = CUPEL_OK;
     CUPEL_TRY(load_start(&load, setup, path, file, error));
-    enum cupel_status status = load_range(&load, cupel_network_name(setup->network), prefix, error);
-    for (int i = 0; i < count && *prefix; i++) claim(&load, parameters[i].name);
+    for (int i = 0; i < setup->learner_count && status == CUPEL_OK; i++)
+        status = load_learner(&load, &setup->learners[i], mode, error);
     if (status == CUPEL_OK) status = load_statistics(&load, error);
     return load_end(&load, status, error);
 }
@@ -167,11 +193,12 @@ enum cupel_status load_weights(struct setup *setup, const char *path, enum load_
 
 /* ---- collecting ---- */
 
-enum cupel_status collect_range(struct setup *setup, const char *name, const char *prefix,
-                                struct cupel_weights *file, bool *finite, struct cupel_error *error) {
+enum cupel_status collect_range(struct setup *setup, const struct learner *learner, const char *name,
+                                const char *prefix, struct cupel_weights *file, bool *finite,
+                                struct cupel_error *error) {
     int count;
-    const struct cupel_parameter *parameters = cupel_network_parameters(setup->network, &count);
-    size_t size = (size_t)cupel_network_range(setup->network);
+    const struct cupel_parameter *parameters = cupel_network_parameters(learner->network, &count);
+    size_t size = (size_t)cupel_network_range(learner->network);
     float *range = malloc(size * sizeof *range);
     if (!range) return cupel_fail(error, CUPEL_NOMEM, "no memory to read '%s'", name);
     enum cupel_status status = cupel_store_read(setup->store, name, range, size * sizeof *range, error);

@@ -4,15 +4,15 @@
 
 #include "base/buffer.h"
 #include "cupel/weights.h"
-#include "train/classify.h"
+#include "train/update.h"
 
 enum load_mode {
     LOAD_PLAIN,  /* the parameters */
     LOAD_AVERAGE /* their average, of a file that has one */
 };
 
-/* Loads parameters and running statistics from a file; plans that declare them have been compiled. A name may
- * lack the network's ("conv1.weight"), as in PyTorch. CUPEL_INVALID: the message lists every tensor that is
+/* Loads parameters and running statistics from a file; plans that declare them have been compiled. Where the model has one network, a
+ * name may lack its name ("conv1.weight"), as in PyTorch. CUPEL_INVALID: the message lists every tensor that is
  * missing, unexpected or of another shape. */
 enum cupel_status load_weights(struct setup *setup, const char *path, enum load_mode mode,
                                struct cupel_error *error);
@@ -30,18 +30,24 @@ struct load {
 };
 enum cupel_status load_start(struct load *load, struct setup *setup, const char *path,
                              const struct cupel_weights *file, struct cupel_error *error);
-/* Parts of a range: tensors called PREFIX.PARAMETER (prefix "": just PARAMETER) into the state `name`. */
-enum cupel_status load_range(struct load *load, const char *name, const char *prefix,
+/* Parts of a range of the network: tensors called PREFIX.PARAMETER into the state PREFIX.NETWORK; prefix "": PARAMETER, into
+ * the network's own range. */
+enum cupel_status load_range(struct load *load, const struct learner *learner, const char *prefix,
                              struct cupel_error *error);
+/* Running statistics of all networks. */
 enum cupel_status load_statistics(struct load *load, struct cupel_error *error);
 /* One tensor of exactly this shape, into host memory. */
 void load_value(struct load *load, const char *name, enum cupel_dtype dtype, int64_t count, void *data);
 enum cupel_status load_end(struct load *load, enum cupel_status status, struct cupel_error *error);
 
-/* Adds the parts of a range under their names, or every running statistic. `finite` (may be NULL) is cleared
- * when a number is infinite or NaN. */
-enum cupel_status collect_range(struct setup *setup, const char *name, const char *prefix,
-                                struct cupel_weights *file, bool *finite, struct cupel_error *error);
+/* The name of a state with a range of the network: that of load_range. */
+const char *state_name(const struct learner *learner, const char *prefix, char name[NAME_ROOM]);
+
+/* Adds the parts of the state `name`, a range of the network, under their names (behind PREFIX), or every running statistic of
+ * the networks. `finite` (may be NULL) is cleared when a number is infinite or NaN. */
+enum cupel_status collect_range(struct setup *setup, const struct learner *learner, const char *name,
+                                const char *prefix, struct cupel_weights *file, bool *finite,
+                                struct cupel_error *error);
 enum cupel_status collect_statistics(struct setup *setup, const char *prefix, struct cupel_weights *file,
                                      struct cupel_error *error);
 

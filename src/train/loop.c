@@ -12,10 +12,10 @@ enum { MISTAKES = 48 }; /* kept of an evaluation for the report */
 
 static enum cupel_status save(struct loop *loop, struct cupel_error *error) {
     struct checkpoint *state = &loop->state;
-    int64_t epoch_steps = loop->schedule.epoch_steps;
+    int64_t epoch_steps = loop->epoch_steps;
     CUPEL_TRY(meter_line(loop, error));
     if (!loop->options->out || loop->saved_step == state->step) return CUPEL_OK;
-    state->cursor = state->step % epoch_steps * loop->setup.train.batch;
+    state->cursor = state->step % epoch_steps * loop->step_images;
     CUPEL_TRY(checkpoint_save(&loop->setup, state, loop->options->out, error));
     loop->saved_step = state->step;
     meter_skip(loop);
@@ -63,8 +63,9 @@ static enum cupel_status judge(struct loop *loop, struct cupel_error *error) {
     enum cupel_status status =
         validates ? measure(loop, &loop->validation, &held, error) : measure_test(loop, error);
     const struct cupel_evaluation *evaluation = validates ? &held : &loop->result->evaluation;
-    bool best = status == CUPEL_OK &&
-                verdict_add(&loop->state.verdict, &loop->schedule, evaluation->loss, evaluation->accuracy);
+    bool best =
+        status == CUPEL_OK && verdict_add(&loop->state.verdict, &loop->schedules[CUPEL_ROLE_CLASSIFIER],
+                                          evaluation->loss, evaluation->accuracy);
     cupel_evaluation_free(&held);
     if (best && loop->options->out)
         status = checkpoint_save_best(&loop->setup, &loop->state, loop->options->out, error);
@@ -73,31 +74,51 @@ static enum cupel_status judge(struct loop *loop, struct cupel_error *error) {
 
 /* ---- epochs ---- */
 
-/* Puts the order and the rates of the epoch under way into the store. */
+/* Deviation of a gan's instance noise in a step. */
+static double noise_at(const struct cupel_gan_settings *gan, int64_t step) {
+    const double left = gan->noise_steps > 0 ? 1 - (double)step / gan->noise_steps : 1;
+    return left > 0 ? gan->noise * left : 0;
+}
+
+/* Puts the epoch's rates, and a gan's noise, into the store. */
+static enum cupel_status write_tables(struct loop *loop, int64_t first, struct cupel_error *error) {
+    struct setup *setup = &loop->setup;
+    const int64_t steps = loop->epoch_steps;
+    const size_t bytes = (size_t)steps * sizeof *loop->table;
+    for (int l = 0; l < setup->learner_count; l++) {
+        char name[NAME_ROOM];
+        for (int64_t i = 0; i < steps; i++)
+            loop->table[i] = (float)schedule_rate(&loop->schedules[l], loop->scale, first + i);
+        range_name(&setup->learners[l], SCHEDULE_RATES, name);
+        CUPEL_TRY(cupel_store_write(setup->store, name, loop->table, bytes, error));
+    }
+    if (setup->train.gan.noise == 0) return CUPEL_OK;
+    for (int64_t i = 0; i < steps; i++) loop->table[i] = (float)noise_at(&setup->train.gan, first + i);
+    return cupel_store_write(setup->store, SCHEDULE_NOISE, loop->table, bytes, error);
+}
+
+/* Puts the order and the tables of the epoch under way into the store. */
 static enum cupel_status begin_epoch(struct loop *loop, struct cupel_error *error) {
     double start = meter_now();
-    int64_t epoch_steps = loop->schedule.epoch_steps, step = loop->state.step;
+    int64_t epoch_steps = loop->epoch_steps, step = loop->state.step;
     int64_t epoch = step / epoch_steps, count = loop->division.train_count;
     philox_shuffle(loop->order, count, (uint64_t)loop->setup.train.seed, (uint64_t)epoch);
     for (int64_t i = 0; i < count; i++) loop->order[i] = loop->division.train[loop->order[i]];
     loop->scale = loop->state.verdict.scale;
-    for (int64_t i = 0; i < epoch_steps; i++)
-        loop->rates[i] = (float)schedule_rate(&loop->schedule, loop->scale, epoch * epoch_steps + i);
-    int64_t cursor = step % epoch_steps * loop->setup.train.batch;
+    int64_t cursor = step % epoch_steps * loop->step_images;
     CUPEL_TRY(split_order(&loop->setup, &loop->train, loop->order, cursor, error));
-    CUPEL_TRY(cupel_store_write(loop->setup.store, SCHEDULE_RATES, loop->rates,
-                                (size_t)epoch_steps * sizeof *loop->rates, error));
+    CUPEL_TRY(write_tables(loop, epoch * epoch_steps, error));
     loop->meter.waited += meter_now() - start;
     return CUPEL_OK;
 }
 
 static enum cupel_status end_epoch(struct loop *loop, struct cupel_error *error) {
-    CUPEL_TRY(judge(loop, error));
+    if (loop->program->evaluates) CUPEL_TRY(judge(loop, error));
     return save(loop, error);
 }
 
 static enum cupel_status step(struct loop *loop, struct cupel_error *error) {
-    int64_t epoch_steps = loop->schedule.epoch_steps, batch = loop->setup.train.batch;
+    int64_t epoch_steps = loop->epoch_steps, batch = loop->step_images;
     int64_t place = loop->state.step % epoch_steps, left = loop->division.train_count - place * batch;
     bool whole = left >= batch;
     const double start = meter_now();
@@ -124,7 +145,7 @@ enum cupel_status loop_run(struct loop *loop, struct cupel_error *error) {
     struct cupel_train_result *result = loop->result;
     bool begun = false;
     while (loop->state.step < loop->steps && !stop_asked(loop) && !stops_early(loop)) {
-        if (!begun || loop->state.step % loop->schedule.epoch_steps == 0) CUPEL_TRY(begin_epoch(loop, error));
+        if (!begun || loop->state.step % loop->epoch_steps == 0) CUPEL_TRY(begin_epoch(loop, error));
         begun = true;
         CUPEL_TRY(step(loop, error));
     }
@@ -134,7 +155,7 @@ enum cupel_status loop_run(struct loop *loop, struct cupel_error *error) {
     result->stopped = !result->early && loop->state.step < loop->steps;
     if (loop->state.step) CUPEL_TRY(save(loop, error));
     result->best_accuracy = loop->state.verdict.accuracy;
-    if (result->stopped) return CUPEL_OK;
+    if (result->stopped || !loop->program->evaluates) return CUPEL_OK;
     CUPEL_TRY(measure_test(loop, error));
     if (loop->division.validation_count == 0 && result->evaluation.accuracy > result->best_accuracy) {
         result->best_accuracy = result->evaluation.accuracy;

@@ -18,7 +18,20 @@ struct meter {
     int64_t images;     /* since `mark` */
 };
 
+/* What differs between tasks. */
+struct program {
+    enum cupel_status (*compile)(const struct setup *setup, const struct samples *samples, int64_t batch,
+                                 int64_t epoch_steps, struct cupel_plan **plan, struct cupel_error *error);
+    /* Turns what a number of steps added up in TRAIN_METRICS, `metrics` numbers whose last one counts the finite losses, into
+     * their part of a line. */
+    void (*point)(const float *sums, double steps, struct cupel_training_point *point);
+    int metrics;
+    bool evaluates; /* has labels to measure the weights by */
+};
+enum { MOST_METRICS = 32 };
+
 struct loop {
+    const struct program *program;
     struct setup setup;
     const struct cupel_train_options *options;
     struct cupel_train_result *result;
@@ -27,8 +40,10 @@ struct loop {
     struct samples train;
     struct cupel_plan *full,
         *rest; /* steps on a whole batch and on an epoch's remainder; either may be NULL */
-    struct evaluator validation, test; /* the first without plans when nothing is held out */
-    struct schedule schedule;
+    struct evaluator validation, test;      /* the first without plans when nothing is held out */
+    struct schedule schedules[CUPEL_ROLES]; /* of the learners */
+    int64_t step_images;                    /* that a step takes */
+    int64_t epoch_steps;
     int64_t steps, epochs; /* of the whole run */
     struct checkpoint state;
     int64_t saved_step,
@@ -36,7 +51,7 @@ struct loop {
     struct journal *journal; /* NULL when nothing is written */
     struct meter meter;
     double scale;   /* of the rate, by `plateau`, in the epoch under way */
-    float *rates;   /* of the epoch's steps, as the device takes them */
+    float *table;   /* numbers of the epoch's steps, as the device takes them */
     int32_t *order; /* of an epoch's images */
 };
 
@@ -54,7 +69,7 @@ void meter_skip(struct loop *loop);
 double meter_now(void);
 
 static inline int64_t epoch_of(const struct loop *loop, int64_t step) {
-    return step ? (step - 1) / loop->schedule.epoch_steps + 1 : 0;
+    return step ? (step - 1) / loop->epoch_steps + 1 : 0;
 }
 
 #endif

@@ -35,7 +35,7 @@ static void show(struct loop *loop, const struct cupel_training_point *point, bo
         .logged = logged,
         .steps = loop->steps,
         .epochs = loop->epochs,
-        .epoch_steps = loop->schedule.epoch_steps,
+        .epoch_steps = loop->epoch_steps,
         .data_wait = elapsed > 0 ? meter->waited / elapsed : 0,
         .eta = elapsed / done * (double)(loop->steps - point->step),
     };
@@ -47,26 +47,29 @@ static enum cupel_status read_point(struct loop *loop, double now, struct cupel_
                                     struct cupel_error *error) {
     const struct meter *meter = &loop->meter;
     int64_t step = loop->state.step;
-    float sums[METRICS];
-    CUPEL_TRY(cupel_store_read(loop->setup.store, TRAIN_METRICS, sums, sizeof sums, error));
+    float sums[MOST_METRICS];
+    const size_t count = (size_t)loop->program->metrics;
+    CUPEL_TRY(cupel_store_read(loop->setup.store, TRAIN_METRICS, sums, count * sizeof *sums, error));
     double steps = (double)(step - meter->mark_step), seconds = now - meter->mark;
-    if ((double)sums[METRIC_THIRD] != steps)
+    if ((double)sums[count - 1] != steps)
         return cupel_fail(error, CUPEL_FAILED,
                           "step %" PRId64
                           ": the loss is infinite or NaN; a lower lr, a warm-up or `clip_norm` "
                           "may help%s%s",
-                          meter->mark_step + (int64_t)sums[METRIC_THIRD] + 1,
+                          meter->mark_step + (int64_t)sums[count - 1] + 1,
                           loop->saved_step >= 0 ? "; the last good checkpoint stays in " : "",
                           loop->saved_step >= 0 ? loop->options->out : "");
     *point = (struct cupel_training_point){
         .step = step,
         .epoch = epoch_of(loop, step),
-        .loss = (double)sums[METRIC_LOSS] / steps,
-        .accuracy = (double)sums[METRIC_CORRECT] / steps,
-        .rate = schedule_rate(&loop->schedule, loop->scale, step - 1),
+        .rate = schedule_rate(&loop->schedules[0], loop->scale, step - 1),
         .images_per_second = seconds > 0 ? (double)meter->images / seconds : 0,
         .time = now - meter->start,
     };
+    if (loop->setup.learner_count > CUPEL_ROLE_DISCRIMINATOR)
+        point->gan.discriminator_rate =
+            schedule_rate(&loop->schedules[CUPEL_ROLE_DISCRIMINATOR], loop->scale, step - 1);
+    loop->program->point(sums, steps, point);
     return CUPEL_OK;
 }
 
@@ -96,7 +99,7 @@ enum cupel_status meter_step(struct loop *loop, int64_t images, struct cupel_err
     struct cupel_training_point point = {0};
     const int64_t every = steps_between_lines(loop), step = loop->state.step;
     loop->meter.images += images;
-    if (step % every == 0 || step % loop->schedule.epoch_steps == 0) return meter_line(loop, error);
+    if (step % every == 0 || step % loop->epoch_steps == 0) return meter_line(loop, error);
     double now = meter_now();
     if (!loop->options->watcher.progress || now - loop->meter.shown < SHOW_SECONDS) return CUPEL_OK;
     CUPEL_TRY(read_point(loop, now, &point, error));

@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "philox.h"
+#include "train/classify.h"
+#include "train/gan.h"
 #include "train/load.h"
 #include "train/split.h"
 
@@ -50,7 +52,8 @@ enum cupel_status cupel_predict(const struct cupel_model *model, const struct cu
     if (count < 1)
         return cupel_fail(error, CUPEL_INVALID, "there are no images to predict; give at least one");
     CUPEL_TRY(setup_open(model, options, &setup, error));
-    enum cupel_status status = predict(&setup, weights, images, count, probabilities, error);
+    enum cupel_status status = setup_task(&setup, CUPEL_TASK_CLASSIFY, "asked for classes", error);
+    if (status == CUPEL_OK) status = predict(&setup, weights, images, count, probabilities, error);
     setup_close(&setup);
     return status;
 }
@@ -73,13 +76,15 @@ static enum cupel_status fill_samples(struct setup *setup, const struct samples 
 
 static enum cupel_status rehearse(struct setup *setup, bool training, struct cupel_plan **plan,
                                   struct cupel_error *error) {
-    struct samples samples = split_test(setup->train.batch);
-    int64_t batch = samples.count;
+    const bool gan = cupel_model_task(setup->model) == CUPEL_TASK_GAN;
+    struct samples samples = split_test(setup_step_images(setup));
+    const int64_t batch = setup->train.batch;
     if (!training) {
+        CUPEL_TRY(setup_task(setup, CUPEL_TASK_CLASSIFY, "evaluated", error));
         CUPEL_TRY(evaluation_compile(setup, &samples, batch, false, plan, error));
         return fill_samples(setup, &samples, error);
     }
-    CUPEL_TRY(training_compile(setup, &samples, batch, 1, plan, error));
+    CUPEL_TRY((gan ? gan_compile : training_compile)(setup, &samples, batch, 1, plan, error));
     CUPEL_TRY(setup_step(setup, 0, error));
     return fill_samples(setup, &samples, error);
 }

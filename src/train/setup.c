@@ -5,25 +5,46 @@
 
 #include "plan/backend.h"
 
-/* The network must end in one number for each class. */
-static enum cupel_status check_network(const struct setup *setup, struct cupel_error *error) {
-    struct cupel_shape shape = cupel_network_output(setup->network);
-    char text[120];
-    if (cupel_network_takes_noise(setup->network))
-        return cupel_fail(error, CUPEL_INVALID, "%s: task classify needs a network with `input: image`",
-                          cupel_model_name(setup->model));
-    if (cupel_network_range(setup->network) == 0)
-        return cupel_fail(error, CUPEL_INVALID,
-                          "%s: network '%s' has no parameters; there is nothing to train",
-                          cupel_model_name(setup->model), cupel_network_name(setup->network));
-    if (cupel_shape_equal(&shape, &CUPEL_SHAPE(setup->data->classes))) return CUPEL_OK;
-    return cupel_fail(
-        error, CUPEL_INVALID,
-        "%s: network '%s' makes %s of an image; task classify needs [%lld], one number for each "
-        "of data.classes",
-        cupel_model_name(setup->model), cupel_network_name(setup->network),
-        cupel_shape_text(&shape, text, sizeof text), (long long)setup->data->classes);
+/* ---- networks ---- */
+
+static const char *const gan_roles[CUPEL_ROLES] = {[CUPEL_ROLE_GENERATOR] = "generator",
+                                                   [CUPEL_ROLE_DISCRIMINATOR] = "discriminator",
+                                                   [CUPEL_ROLE_CODE] = "code"};
+
+/* The model has been checked to have the networks that its task needs. */
+static void find_learners(struct setup *setup) {
+    const bool gan = cupel_model_task(setup->model) == CUPEL_TASK_GAN;
+    for (int i = 0; i < CUPEL_ROLES; i++) {
+        const struct cupel_network *network = gan      ? cupel_model_network_named(setup->model, gan_roles[i])
+                                              : i == 0 ? cupel_model_network(setup->model, 0)
+                                                       : NULL;
+        if (!network) break;
+        setup->learners[setup->learner_count++] = (struct learner){
+            .network = network,
+            .optimizer = &setup->train.optimizer[i],
+            .schedule = &setup->train.schedule[i],
+            .ema = i == 0 ? setup->train.ema : 0,
+            .updates = gan && i != CUPEL_ROLE_GENERATOR ? setup->train.gan.discriminator_steps : 1,
+        };
+    }
 }
+
+const char *range_name(const struct learner *learner, const char *prefix, char *name) {
+    snprintf(name, NAME_ROOM, "%s.%s", prefix, cupel_network_name(learner->network));
+    return name;
+}
+
+enum cupel_status setup_task(const struct setup *setup, enum cupel_task task, const char *what,
+                             struct cupel_error *error) {
+    static const char *const words[] = {[CUPEL_TASK_CLASSIFY] = "classify", [CUPEL_TASK_GAN] = "gan"};
+    const enum cupel_task had = cupel_model_task(setup->model);
+    if (had == task) return CUPEL_OK;
+    return cupel_fail(error, CUPEL_UNSUPPORTED,
+                      "%s: a model of `task: %s` cannot be %s; give one of `task: %s`",
+                      cupel_model_name(setup->model), words[had], what, words[task]);
+}
+
+/* ---- options and device ---- */
 
 static enum cupel_status apply(const struct cupel_run_options *options, struct setup *setup,
                                struct cupel_error *error) {
@@ -70,17 +91,13 @@ enum cupel_status setup_open(const struct cupel_model *model, const struct cupel
                              struct setup *setup, struct cupel_error *error) {
     *setup = (struct setup){
         .model = model,
-        .network = cupel_model_network(model, 0),
         .data = cupel_model_data(model),
         .train = *cupel_model_train(model),
     };
     setup->stream = options->stream;
     setup->data_path = options->data ? options->data : setup->data->path;
-    if (cupel_model_task(model) != CUPEL_TASK_CLASSIFY)
-        return cupel_fail(error, CUPEL_UNSUPPORTED, "%s: only `task: classify` can be trained and run so far",
-                          cupel_model_name(model));
     CUPEL_TRY(apply(options, setup, error));
-    CUPEL_TRY(check_network(setup, error));
+    find_learners(setup);
     enum cupel_status status = hold(options, setup, error);
     if (status) setup_close(setup);
     return status;
@@ -95,5 +112,12 @@ void setup_close(struct setup *setup) {
 
 enum cupel_status setup_step(struct setup *setup, int64_t step, struct cupel_error *error) {
     const int64_t rng[2] = {setup->train.seed, step};
+    for (int i = 0; i < setup->learner_count; i++) {
+        char name[NAME_ROOM];
+        const int64_t count = step * setup->learners[i].updates;
+        if (setup->learners[i].updates == 1) continue;
+        range_name(&setup->learners[i], UPDATE_COUNT, name);
+        CUPEL_TRY(cupel_store_write(setup->store, name, &count, sizeof count, error));
+    }
     return cupel_store_write(setup->store, "rng", rng, sizeof rng, error);
 }

@@ -5,9 +5,19 @@
 
 #include "cupel/train.h"
 
+/* A network that is trained. */
+struct learner {
+    const struct cupel_network *network;
+    const struct cupel_optimizer_settings *optimizer;
+    const struct cupel_schedule_settings *schedule;
+    double ema;      /* decay of its weights' average; 0: none */
+    int64_t updates; /* in a step */
+};
+
 struct setup {
     const struct cupel_model *model;
-    const struct cupel_network *network;
+    struct learner learners[CUPEL_ROLES]; /* by role */
+    int learner_count;
     const struct cupel_data_settings *data;
     const char *data_path;
     bool stream;                       /* images stay on the host */
@@ -18,13 +28,30 @@ struct setup {
     struct cupel_store *store;
 };
 
-/* Checks that the model is one to classify with and that the options are possible, and opens the device. On
- * failure there is nothing to close. The model must outlive the setup. */
+/* Checks that the options are possible, and opens the device. On failure there is nothing to close. The model must outlive the
+ * setup. */
 enum cupel_status setup_open(const struct cupel_model *model, const struct cupel_run_options *options,
                              struct setup *setup, struct cupel_error *error);
 void setup_close(struct setup *setup);
 
-/* Writes the rng state: the setup's seed and the number of steps done. */
+/* CUPEL_UNSUPPORTED unless the model's task is this one; `what` is what another cannot be, such as "evaluated". */
+enum cupel_status setup_task(const struct setup *setup, enum cupel_task task, const char *what,
+                             struct cupel_error *error);
+
+/* Writes "PREFIX.NETWORK", the name of a state beside a network's range, into `name` of NAME_ROOM bytes. */
+enum { NAME_ROOM = 400 };
+const char *range_name(const struct learner *learner, const char *prefix, char *name);
+
+/* Counts the updates of a network that has several in a step, i64 [1]: UPDATE_COUNT.NETWORK. */
+#define UPDATE_COUNT "optimizer.updates"
+
+/* Images that a training step takes. */
+static inline int64_t setup_step_images(const struct setup *setup) {
+    return setup->train.batch * setup->train.gan.discriminator_steps;
+}
+
+/* Writes the rng state, which is the setup's seed and the number of steps done, and the counts of updates. Plans have been
+ * compiled. */
 enum cupel_status setup_step(struct setup *setup, int64_t step, struct cupel_error *error);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "io/file.h"
+#include "train/gan.h"
 #include "train/loop.h"
 
 /* ---- how long the run is ---- */
@@ -33,7 +34,7 @@ static enum cupel_status check_options(const struct cupel_train_options *options
 
 static enum cupel_status plan_length(struct loop *loop, struct cupel_error *error) {
     struct cupel_train_settings *train = &loop->setup.train;
-    int64_t count = loop->division.train_count, batch = train->batch;
+    int64_t count = loop->division.train_count, batch = setup_step_images(&loop->setup);
     if (loop->options->epochs) train->epochs = loop->options->epochs;
     if (loop->options->steps) train->steps = loop->options->steps;
     if (count < batch && train->drop_last)
@@ -46,13 +47,16 @@ static enum cupel_status plan_length(struct loop *loop, struct cupel_error *erro
     loop->steps = train->epochs ? train->epochs * epoch_steps : INT64_MAX;
     if (train->steps && train->steps < loop->steps) loop->steps = train->steps;
     loop->epochs = (loop->steps + epoch_steps - 1) / epoch_steps;
-    loop->schedule = (struct schedule){
-        .settings = &train->schedule,
-        .rate = train->optimizer.rate,
-        .warmup = train->warmup,
-        .epoch_steps = epoch_steps,
-        .total = loop->steps,
-    };
+    loop->epoch_steps = epoch_steps;
+    loop->step_images = batch;
+    for (int i = 0; i < loop->setup.learner_count; i++)
+        loop->schedules[i] = (struct schedule){
+            .settings = loop->setup.learners[i].schedule,
+            .rate = loop->setup.learners[i].optimizer->rate,
+            .warmup = train->warmup,
+            .epoch_steps = epoch_steps,
+            .total = loop->steps,
+        };
     return CUPEL_OK;
 }
 
@@ -60,8 +64,9 @@ static enum cupel_status plan_length(struct loop *loop, struct cupel_error *erro
 
 static enum cupel_status compile(struct loop *loop, struct cupel_error *error) {
     struct setup *setup = &loop->setup;
+    const struct program *program = loop->program;
     int64_t count = loop->division.train_count, batch = setup->train.batch;
-    int64_t epoch_steps = loop->schedule.epoch_steps, rest = count % batch;
+    int64_t epoch_steps = loop->epoch_steps, rest = count % batch;
     bool average = setup->train.ema > 0;
     struct samples held = split_validation(&loop->division), test = split_test(loop->dataset.test.count);
     loop->train = split_train(&loop->division);
@@ -69,27 +74,34 @@ static enum cupel_status compile(struct loop *loop, struct cupel_error *error) {
     split_place(setup, &loop->dataset.test, &test);
     held.staged = loop->train.staged;
     if (count >= batch)
-        CUPEL_TRY(training_compile(setup, &loop->train, batch, epoch_steps, &loop->full, error));
+        CUPEL_TRY(program->compile(setup, &loop->train, batch, epoch_steps, &loop->full, error));
     if (rest && !setup->train.drop_last)
-        CUPEL_TRY(training_compile(setup, &loop->train, rest, epoch_steps, &loop->rest, error));
+        CUPEL_TRY(program->compile(setup, &loop->train, rest, epoch_steps, &loop->rest, error));
+    if (!program->evaluates) return CUPEL_OK;
     if (held.count) CUPEL_TRY(evaluator_open(setup, &held, average, &loop->validation, error));
     return evaluator_open(setup, &test, average, &loop->test, error);
+}
+
+/* What evaluations look at. */
+static enum cupel_status upload_held(struct loop *loop, struct cupel_error *error) {
+    struct setup *setup = &loop->setup;
+    CUPEL_TRY(split_upload(setup, &loop->test.samples, &loop->dataset.test, error));
+    CUPEL_TRY(split_order(setup, &loop->test.samples, NULL, 0, error));
+    if (!loop->division.validation_count) return CUPEL_OK;
+    return split_order(setup, &loop->validation.samples, loop->division.validation, 0, error);
 }
 
 static enum cupel_status upload(struct loop *loop, struct cupel_error *error) {
     struct setup *setup = &loop->setup;
     struct cupel_dataset *dataset = &loop->dataset;
-    int64_t epoch_steps = loop->schedule.epoch_steps;
+    int64_t epoch_steps = loop->epoch_steps;
     CUPEL_TRY(split_upload(setup, &loop->train, &dataset->train, error));
-    CUPEL_TRY(split_upload(setup, &loop->test.samples, &dataset->test, error));
-    CUPEL_TRY(split_order(setup, &loop->test.samples, NULL, 0, error));
-    if (loop->division.validation_count)
-        CUPEL_TRY(split_order(setup, &loop->validation.samples, loop->division.validation, 0, error));
+    if (loop->program->evaluates) CUPEL_TRY(upload_held(loop, error));
     loop->order = malloc((size_t)loop->division.train_count * sizeof *loop->order);
     loop->train.staged_rows = loop->order;
-    loop->rates = malloc((size_t)epoch_steps * sizeof *loop->rates);
+    loop->table = malloc((size_t)epoch_steps * sizeof *loop->table);
     int32_t *places = malloc((size_t)epoch_steps * sizeof *places);
-    if (!loop->order || !loop->rates || !places) {
+    if (!loop->order || !loop->table || !places) {
         free(places);
         return cupel_fail(error, CUPEL_NOMEM, "no memory for the order of %" PRId64 " images",
                           loop->division.train_count);
@@ -103,19 +115,24 @@ static enum cupel_status upload(struct loop *loop, struct cupel_error *error) {
 
 /* ---- where the run starts ---- */
 
-/* The average starts as the parameters. */
-static enum cupel_status start_average(struct setup *setup, struct cupel_error *error) {
-    char name[NAME_ROOM];
-    size_t bytes = (size_t)cupel_network_range(setup->network) * sizeof(float);
-    if (setup->train.ema == 0) return CUPEL_OK;
-    float *range = malloc(bytes);
-    if (!range) return cupel_fail(error, CUPEL_NOMEM, "no memory for the averaged weights");
-    enum cupel_status status =
-        cupel_store_read(setup->store, cupel_network_name(setup->network), range, bytes, error);
-    if (status == CUPEL_OK)
-        status = cupel_store_write(setup->store, range_name(setup, EMA_PREFIX, name), range, bytes, error);
-    free(range);
-    return status;
+/* Averages start as the parameters. */
+static enum cupel_status start_averages(struct setup *setup, struct cupel_error *error) {
+    for (int i = 0; i < setup->learner_count; i++) {
+        const struct learner *learner = &setup->learners[i];
+        char name[NAME_ROOM];
+        size_t bytes = (size_t)cupel_network_range(learner->network) * sizeof(float);
+        if (learner->ema == 0) continue;
+        float *range = malloc(bytes);
+        if (!range) return cupel_fail(error, CUPEL_NOMEM, "no memory for the averaged weights");
+        enum cupel_status status =
+            cupel_store_read(setup->store, cupel_network_name(learner->network), range, bytes, error);
+        if (status == CUPEL_OK)
+            status =
+                cupel_store_write(setup->store, range_name(learner, EMA_PREFIX, name), range, bytes, error);
+        free(range);
+        if (status) return status;
+    }
+    return CUPEL_OK;
 }
 
 static enum cupel_status resume(struct loop *loop, struct cupel_error *error) {
@@ -123,8 +140,8 @@ static enum cupel_status resume(struct loop *loop, struct cupel_error *error) {
     struct checkpoint *state = &loop->state;
     const struct cupel_watcher *watcher = &loop->options->watcher;
     CUPEL_TRY(checkpoint_load(&loop->setup, state, loop->options->out, &changed, error));
-    int64_t epoch_steps = loop->schedule.epoch_steps;
-    if (state->cursor != state->step % epoch_steps * loop->setup.train.batch)
+    int64_t epoch_steps = loop->epoch_steps;
+    if (state->cursor != state->step % epoch_steps * loop->step_images)
         return cupel_fail(error, CUPEL_INVALID,
                           "%s/" CHECKPOINT_LAST ": step %" PRId64 " of epochs with %" PRId64
                           " steps is not at "
@@ -137,17 +154,23 @@ static enum cupel_status resume(struct loop *loop, struct cupel_error *error) {
     return CUPEL_OK;
 }
 
+static unsigned journal_kinds(const struct setup *setup) {
+    if (cupel_model_task(setup->model) == CUPEL_TASK_CLASSIFY) return JOURNAL_CLASSIFY;
+    return JOURNAL_GAN | (setup->learner_count > CUPEL_ROLE_CODE ? JOURNAL_CODE : 0);
+}
+
 static enum cupel_status start(struct loop *loop, struct cupel_error *error) {
     const struct cupel_train_options *options = loop->options;
     double time = 0;
     if (options->init) CUPEL_TRY(load_weights(&loop->setup, options->init, LOAD_PLAIN, error));
-    CUPEL_TRY(start_average(&loop->setup, error));
+    CUPEL_TRY(start_averages(&loop->setup, error));
     if (options->resume) CUPEL_TRY(resume(loop, error));
     CUPEL_TRY(setup_step(&loop->setup, loop->state.step, error));
     if (options->out) {
         CUPEL_TRY(directory_make(options->out, error));
         if (!options->resume) checkpoint_begin(options->out);
-        CUPEL_TRY(journal_open(options->out, loop->state.step, &loop->journal, &time, error));
+        CUPEL_TRY(journal_open(options->out, loop->state.step, journal_kinds(&loop->setup), &loop->journal,
+                               &time, error));
     }
     meter_start(loop, time);
     return CUPEL_OK;
@@ -183,14 +206,23 @@ static void loop_close(struct loop *loop) {
     cupel_plan_free(loop->rest);
     cupel_dataset_free(&loop->dataset);
     division_free(&loop->division);
-    free(loop->rates);
+    free(loop->table);
     free(loop->order);
     setup_close(&loop->setup);
 }
 
+static const struct program programs[] = {
+    [CUPEL_TASK_CLASSIFY] = {training_compile, training_point, METRICS, true},
+    [CUPEL_TASK_GAN] = {gan_compile, gan_point, GAN_METRICS, false},
+};
+
 enum cupel_status cupel_train(const struct cupel_model *model, const struct cupel_train_options *options,
                               struct cupel_train_result *result, struct cupel_error *error) {
-    struct loop loop = {.options = options, .result = result, .saved_step = -1, .tested_step = -1};
+    struct loop loop = {.program = &programs[cupel_model_task(model)],
+                        .options = options,
+                        .result = result,
+                        .saved_step = -1,
+                        .tested_step = -1};
     *result = (struct cupel_train_result){0};
     CUPEL_TRY(check_options(options, error));
     CUPEL_TRY(setup_open(model, &options->run, &loop.setup, error));

@@ -1,0 +1,43 @@
+/* Batches of a data set as nodes: from the images in the store to what networks take. */
+#ifndef CUPEL_TRAIN_BATCH_H
+#define CUPEL_TRAIN_BATCH_H
+
+#include "train/setup.h"
+
+/* A split as states of the store: `images` u8 [rows, C, H, W] and `labels` i32 [rows] may hold more than the
+ * split, whose samples are the rows order[0..count). The cursor, i64 [1], is the place in `order` of the next
+ * batch.
+ *
+ * Images that the device has no room for stay on the host: `images` then has room for one batch, which is
+ * staged before each run. */
+struct samples {
+    const char *images, *labels, *order, *cursor;
+    int64_t rows, count;
+    const uint8_t *staged;      /* all images of the split's data set, or NULL when the device has them */
+    const int32_t *staged_rows; /* `order` on the host; NULL: all, as they lie */
+};
+#define STAGED_IMAGES "data.batch"
+
+/* Where the steps of a training run add up what they measure, f32; what it is depends on the task. */
+#define TRAIN_METRICS "train.metrics"
+
+/* [batch, sample]. */
+struct cupel_shape batch_shape(const struct cupel_shape *sample, int64_t batch);
+
+/* Pixels, u8 [N, data.shape], to normalised numbers. */
+struct cupel_tensor *batch_normalise(const struct setup *setup, struct cupel_tensor *pixels);
+
+/* The next batch of a split, normalised, with its labels, i32 [batch], unless `labels` is NULL; and the cursor behind it. */
+struct cupel_tensor *batch_next(const struct setup *setup, struct cupel_graph *graph,
+                                const struct samples *samples, int64_t batch, struct cupel_tensor **labels);
+
+/* What the model's `augment` does to normalised images. */
+struct cupel_tensor *batch_augment(const struct setup *setup, struct cupel_tensor *images);
+
+/* Adds real scalars to the f32 state `name` with one element for each. */
+void metrics_add(struct cupel_graph *graph, const char *name, struct cupel_tensor *const *scalars, int count);
+
+/* 1 where the loss is finite, otherwise 0. */
+struct cupel_tensor *loss_is_finite(struct cupel_tensor *loss);
+
+#endif
