@@ -50,17 +50,29 @@ static void clear_live_line(struct display *display) {
     display->live = false;
 }
 
+/* What a line says of the losses. */
+static void loss_text(const struct display *display, const struct cupel_training_point *point, char *text,
+                      size_t room) {
+    const struct cupel_gan_point *gan = &point->gan;
+    if (cupel_model_task(display->model) == CUPEL_TASK_GAN)
+        snprintf(text, room, "loss D %.4f G %.4f  D(x) %.2f  D(G(z)) %.2f, %.2f", gan->discriminator_loss,
+                 gan->generator_loss, gan->real_score, gan->fake_score, gan->after_score);
+    else
+        snprintf(text, room, "loss %.4f", point->loss);
+}
+
 static void print_progress(void *context, const struct cupel_progress *progress) {
     struct display *display = context;
     const struct cupel_training_point *point = &progress->point;
     if (!display->terminal && point->time - display->printed < PLAIN_INTERVAL) return;
     display->printed = point->time;
-    char line[256];
+    char line[256], losses[120];
+    loss_text(display, point, losses, sizeof losses);
     snprintf(line, sizeof line,
              "step %" PRId64 "/%" PRId64 "  epoch %" PRId64 "/%" PRId64
-             "  loss %.4f  %.0f img/s  data wait %.0f %%  ETA %s",
-             point->step, progress->steps, point->epoch, progress->epochs, point->loss,
-             point->images_per_second, 100 * progress->data_wait, time_text(progress->eta));
+             "  %s  %.0f img/s  data wait %.0f %%  ETA %s",
+             point->step, progress->steps, point->epoch, progress->epochs, losses, point->images_per_second,
+             100 * progress->data_wait, time_text(progress->eta));
     if (display->terminal) {
         struct winsize window = {0};
         ioctl(STDOUT_FILENO, TIOCGWINSZ, &window);

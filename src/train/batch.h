@@ -9,7 +9,7 @@
  * batch.
  *
  * Images that the device has no room for stay on the host: `images` then has room for one batch, which is
- * staged before each run. */
+ * staged before each run. `labels` is NULL where nothing takes them. */
 struct samples {
     const char *images, *labels, *order, *cursor;
     int64_t rows, count;

@@ -127,8 +127,9 @@ enum cupel_status split_upload(struct setup *setup, const struct samples *sample
         free(split->images);
         split->images = NULL;
     }
-    CUPEL_TRY(cupel_store_write(setup->store, samples->labels, split->labels,
-                                (size_t)split->count * sizeof *split->labels, error));
+    if (samples->labels)
+        CUPEL_TRY(cupel_store_write(setup->store, samples->labels, split->labels,
+                                    (size_t)split->count * sizeof *split->labels, error));
     free(split->labels);
     split->labels = NULL;
     return CUPEL_OK;

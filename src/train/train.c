@@ -70,6 +70,7 @@ static enum cupel_status compile(struct loop *loop, struct cupel_error *error) {
     bool average = setup->train.ema > 0;
     struct samples held = split_validation(&loop->division), test = split_test(loop->dataset.test.count);
     loop->train = split_train(&loop->division);
+    if (!program->evaluates && !gan_takes_labels(setup)) loop->train.labels = NULL;
     split_place(setup, &loop->dataset.train, &loop->train);
     split_place(setup, &loop->dataset.test, &test);
     held.staged = loop->train.staged;
