@@ -57,8 +57,8 @@ Test(model, defaults_are_filled_in) {
               data->deviation[0] == 1);
     cr_assert(!data->flip && !data->crop && !data->validation_count && data->validation_fraction == 0);
     cr_assert(train->batch == 128 && train->epochs == 2 && !train->steps && train->drop_last && !train->seed);
-    cr_assert(train->optimizer.kind == CUPEL_OPTIMIZER_ADAM && train->optimizer.adam.beta2 == 0.999);
-    cr_assert(train->loss == CUPEL_LOSS_CROSS_ENTROPY && train->schedule.kind == CUPEL_SCHEDULE_CONSTANT);
+    cr_assert(train->optimizer[0].kind == CUPEL_OPTIMIZER_ADAM && train->optimizer[0].adam.beta2 == 0.999);
+    cr_assert(train->loss == CUPEL_LOSS_CROSS_ENTROPY && train->schedule[0].kind == CUPEL_SCHEDULE_CONSTANT);
     cr_assert(!cupel_model_network(model, 1) && !cupel_model_network_named(model, "other"));
     cr_assert_eq(cupel_model_network(model, 0), cupel_model_network_named(model, "net"));
     size_t length;
@@ -79,8 +79,8 @@ Test(model, every_setting_is_read) {
     cr_assert(train->steps == 7 && !train->epochs && train->label_smoothing == 0.1 && train->warmup == 5);
     cr_assert(train->clip_norm == 2 && train->clip_value == 3 && train->ema == 0.99 &&
               train->early_stopping == 4);
-    cr_assert(!train->drop_last && train->seed == 9 && train->schedule.kind == CUPEL_SCHEDULE_PLATEAU);
-    cr_assert(train->schedule.factor == 0.5 && train->schedule.patience == 3);
+    cr_assert(!train->drop_last && train->seed == 9 && train->schedule[0].kind == CUPEL_SCHEDULE_PLATEAU);
+    cr_assert(train->schedule[0].factor == 0.5 && train->schedule[0].patience == 3);
     cupel_model_free(model);
     model = read_changed(
         "  classes: 10\n",
@@ -112,7 +112,7 @@ Test(model, every_optimizer_has_the_defaults_of_torch) {
         struct cupel_error error = {0};
         struct cupel_model *model = read_changed("{adam: {lr: 0.001}}", cases[i].text, &error);
         cr_assert(model, "%s", error.message);
-        const struct cupel_optimizer_settings *got = &cupel_model_train(model)->optimizer,
+        const struct cupel_optimizer_settings *got = &cupel_model_train(model)->optimizer[0],
                                               *want = &cases[i].want;
         cr_expect(got->kind == want->kind && got->rate == want->rate, "%s", cases[i].text);
         cr_expect(got->sgd.momentum == want->sgd.momentum && got->sgd.nesterov == want->sgd.nesterov);
@@ -330,7 +330,14 @@ Test(model, a_gan_has_two_networks_that_fit) {
          "unknown layer of the networks before this one 'discriminator.fc'; (known: generator.deconv1, "
          "generator.tanh1, discriminator.flatten1, discriminator.linear1)"},
         {"train.loss=cross_entropy", "--set train.loss=cross_entropy: unknown loss"},
-        {"train.label_smoothing=0.1", "label_smoothing belongs to the loss cross_entropy"},
+        {"train.label_smoothing=0.1", "has no targets to smooth"},
+        {"train.noisy_labels=0.1", "has no targets to swap"},
+        {"train.drop_last=false", "trained on whole batches"},
+        {"train.schedule={plateau: {}}", "no evaluation loss for a plateau"},
+        {"train.early_stopping={patience: 1}", "no evaluation loss to stop by"},
+        {"train.infogan={categories: 1}", "says nothing"},
+        {"train.optimizer={generator: {sgd: {}}}", "there is no optimizer for the discriminator"},
+        {"train.optimizer={generator: {sgd: {}}, critic: {sgd: {}}}", "unknown network 'critic'"},
     };
     struct cupel_model *model;
     struct cupel_error error = {0};
@@ -402,7 +409,7 @@ Test(model, overrides_are_read_last_and_named) {
     struct cupel_model *model;
     struct cupel_error error = {0};
     cr_assert_eq(cupel_model_read_text("m.yaml", good, strlen(good), settings, 4, &model, &error), CUPEL_OK);
-    cr_assert(cupel_model_train(model)->epochs == 4 && cupel_model_train(model)->optimizer.rate == 0.5);
+    cr_assert(cupel_model_train(model)->epochs == 4 && cupel_model_train(model)->optimizer[0].rate == 0.5);
     cr_assert_str_eq(cupel_model_data(model)->path, "/else where");
     int count;
     cr_assert_str_eq(cupel_model_overrides(model, &count)[1], "data.path=/else where");

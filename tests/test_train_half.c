@@ -126,7 +126,7 @@ static void set_scale(const char *directory, float scale) {
     struct cupel_error error = {0};
     const char *path = inside(directory, CHECKPOINT_LAST);
     cr_assert_eq(cupel_weights_load(path, &file, &error), CUPEL_OK, "%s", error.message);
-    memcpy(cupel_weights_find(&file, LOSS_SCALE)->data, &scale, sizeof scale);
+    memcpy(cupel_weights_find(&file, LOSS_SCALE ".net")->data, &scale, sizeof scale);
     cr_assert_eq(cupel_weights_save(&file, path, &error), CUPEL_OK, "%s", error.message);
     cupel_weights_free(&file);
 }
@@ -170,9 +170,9 @@ static void judge_run(const char *device_name) {
     struct cupel_error error = {0};
     cr_assert_eq(cupel_weights_load(inside(whole, CHECKPOINT_LAST), &before, &error), CUPEL_OK);
     cr_assert_eq(cupel_weights_load(inside(parts, CHECKPOINT_LAST), &after, &error), CUPEL_OK);
-    cr_expect_eq(*(const float *)find(&before, LOSS_SCALE)->data, 65536);
-    cr_expect_eq(*(const float *)find(&after, LOSS_SCALE)->data, 1e30f / 2);
-    const int64_t *counts = find(&after, LOSS_SCALE_COUNTS)->data;
+    cr_expect_eq(*(const float *)find(&before, LOSS_SCALE ".net")->data, 65536);
+    cr_expect_eq(*(const float *)find(&after, LOSS_SCALE ".net")->data, 1e30f / 2);
+    const int64_t *counts = find(&after, LOSS_SCALE_COUNTS ".net")->data;
     cr_expect(counts[0] == 0 && counts[1] == 8, "%lld and %lld steps", (long long)counts[0],
               (long long)counts[1]);
     int kept = 0;

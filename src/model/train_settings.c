@@ -95,9 +95,6 @@ static enum cupel_status schedule_read(struct cupel_model *model, const struct c
     CUPEL_TRY(cupel_variant_fields(&model->yaml, item, "schedule", schedules, COUNT(schedules), &kind,
                                    schedule, error));
     schedule->kind = (enum cupel_schedule)kind;
-    if (model->train.warmup && kind == CUPEL_SCHEDULE_ONE_CYCLE)
-        return cupel_yaml_fail(&model->yaml, item, error,
-                               "one_cycle has a warm-up of its own; remove 'warmup' and set pct_start");
     return CUPEL_OK;
 }
 
@@ -263,6 +260,10 @@ enum cupel_status train_read(struct cupel_model *model, const struct cupel_yaml_
     CUPEL_TRY(loss_read(model, items.loss, error));
     CUPEL_TRY(roles_read(model, items.optimizer, "optimizer", optimizer_read, error));
     CUPEL_TRY(roles_read(model, items.schedule, "schedule", schedule_read, error));
+    for (int i = 0; i < CUPEL_ROLES; i++)
+        if (train->warmup && train->schedule[i].kind == CUPEL_SCHEDULE_ONE_CYCLE)
+            return cupel_yaml_fail(yaml, cupel_yaml_find(item, "warmup"), error,
+                                   "one_cycle has a warm-up of its own; remove 'warmup' and set pct_start");
     if (items.early_stopping)
         CUPEL_TRY(cupel_fields_read(yaml, items.early_stopping->key, items.early_stopping, "early_stopping",
                                     early_stopping_fields, COUNT(early_stopping_fields), train, error));
