@@ -2,13 +2,16 @@
  *
  *   gather   a block copies as many rows as it has threads for, or a piece of one row; the threads of a row take units of
  *            16, 4 or 1 bytes in turns, the widest of which rows begin and end at multiples
- *   convert  y = x (1 / 255 deviation) - mean / deviation. A thread makes four elements that lie side by side in y, where
- *            channels or pixels lie innermost, whatever the layout of x, of whose bytes a warp reads few lines. Images lie
- *            along the grid's y axis */
+ *   make_batch
+ *            y = x (1 / 255 deviation) - mean / deviation, x the image that an order names, or the batch's own, moved at
+ *            random. A block makes elements of one image, four side by side in y a thread, where channels or pixels lie
+ *            innermost, whatever the layout of x, of whose bytes a warp reads few lines. Which image that is, and how it is
+ *            moved, one thread each finds out for the block
+ */
 #include "data.h"
 #include "numeric.cuh"
 
-constexpr int threads = 256, most_images = 65535;
+constexpr int threads = 256;
 
 /* A block is `lanes` threads (a power of two) for each of threads / lanes rows. */
 template <class T>
@@ -60,53 +63,96 @@ extern "C" kernel_status kernel_gather(const void *data, int64_t n_rows, int64_t
     return cudaGetLastError();
 }
 
-/* Elements of an image in the order of y's memory: `inner` of them lie side by side, channels or pixels. */
+/* The row of image n: that which the order has n places behind the cursor. */
+__device__ __forceinline__ int64_t row_of(const struct kernel_intake &how, const int32_t *order,
+                                          const int64_t *cursor, int64_t n, struct kernel_fault *fault) {
+    if (how.n_order == 0) return n;
+    const int64_t row = order[(*cursor % how.n_order + how.n_order + n) % how.n_order];
+    if (row >= 0 && row < how.n_rows) return row;
+    report_fault(fault, KERNEL_FAULT_INDEX, row, how.n_rows);
+    return 0;
+}
+
+/* Elements of an image in the order of y's memory: channels or pixels lie side by side. */
 template <class T>
-__global__ void convert(const uint8_t *x, struct kernel_view from, const float *mean, const float *deviation,
-                        T *y, struct kernel_view to, bool channels_last) {
-    const unsigned count = static_cast<unsigned>(to.dim[1] * to.dim[2]),
-                   inner = static_cast<unsigned>(channels_last ? to.dim[1] : to.dim[2]);
-    const int64_t inner_stride = channels_last ? to.stride[1] : to.stride[2],
-                  outer_stride = channels_last ? to.stride[2] : to.stride[1];
-    const bool dense =
-        inner_stride == 1 && (outer_stride == inner || count == inner) && to.stride[0] % 4 == 0;
-    for (int64_t n = blockIdx.y; n < to.dim[0]; n += gridDim.y) {
-        const uint8_t *source = x + n * from.stride[0];
-        T *target = y + n * to.stride[0];
-        for (unsigned i = (blockIdx.x * threads + threadIdx.x) * 4; i < count; i += gridDim.x * threads * 4) {
-            unsigned a = i % inner, b = i / inner;
-            float numbers[4] = {};
-            int64_t places[4] = {};
+__global__ void make_batch(const uint8_t *x, struct kernel_view from, const float *mean,
+                           const float *deviation, const int32_t *order, const int64_t *cursor,
+                           const int64_t *rng, struct kernel_intake how, T *y, struct kernel_view to,
+                           bool channels_last, bool dense, struct kernel_fault *fault) {
+    SHARED(int64_t, row, [1]);
+    SHARED(struct moved_image, moved, [KERNEL_MOVES]);
+    const int64_t n = blockIdx.x;
+    if (threadIdx.x == 0) row[0] = row_of(how, order, cursor, n, fault);
+    UNROLL
+    for (int m = 0; m < KERNEL_MOVES; m++)
+        if (m < how.moves && threadIdx.x == (m + 1) * 32u) move_image(&moved[m], &how.move[m], rng, n);
+    __syncthreads();
+    const unsigned channels = static_cast<unsigned>(to.dim[1]);
+    const int height = static_cast<int>(to.dim[2]), width = static_cast<int>(to.dim[3]);
+    const unsigned pixels = static_cast<unsigned>(height) * width, count = channels * pixels;
+    const uint8_t *source = x + row[0] * from.stride[0];
+    T *target = y + n * to.stride[0];
+    for (unsigned i = (blockIdx.y * threads + threadIdx.x) * 4; i < count; i += gridDim.y * threads * 4) {
+        unsigned c = channels_last ? i % channels : i / pixels;
+        const int pixel = static_cast<int>(channels_last ? i / channels : i % pixels);
+        int h = pixel / width, w = pixel % width;
+        float numbers[4] = {};
+        int64_t places[4] = {};
+        UNROLL
+        for (int k = 0; k < 4; k++) {
+            if (i + k >= count) break;
+            places[k] = c * to.stride[1] + h * to.stride[2] + w * to.stride[3];
+            int from_h = h, from_w = w;
+            bool inside = true;
             UNROLL
-            for (int k = 0; k < 4; k++) {
-                if (i + k >= count) break;
-                const int64_t c = channels_last ? a : b, p = channels_last ? b : a;
+            for (int m = KERNEL_MOVES - 1; m >= 0; m--)
+                if (m < how.moves && inside) inside = moved_from(&moved[m], height, width, &from_h, &from_w);
+            if (inside) {
+                const uint8_t byte =
+                    source[c * from.stride[1] + from_h * from.stride[2] + from_w * from.stride[3]];
                 const float scale = 1 / deviation[c];
-                const float byte = static_cast<float>(source[c * from.stride[1] + p * from.stride[2]]);
-                numbers[k] = (byte * (1 / 255.0f) - mean[c]) * scale;
-                places[k] = a * inner_stride + b * outer_stride;
-                if (++a == inner) a = 0, b++;
+                numbers[k] = (static_cast<float>(byte) * (1 / 255.0f) - mean[c]) * scale;
             }
-            if (dense && i + 4 <= count) {
-                store_floats(target + i, numbers);
-                continue;
-            }
-            UNROLL
-            for (int k = 0; k < 4; k++)
-                if (i + k < count) target[places[k]] = from_float<T>(numbers[k]);
+            if (channels_last && ++c < channels) continue;
+            if (channels_last) c = 0;
+            if (++w < width) continue;
+            w = 0;
+            if (++h < height) continue;
+            h = 0;
+            c++;
         }
+        if (dense && i + 4 <= count) {
+            store_floats(target + i, numbers);
+            continue;
+        }
+        UNROLL
+        for (int k = 0; k < 4; k++)
+            if (i + k < count) target[places[k]] = from_float<T>(numbers[k]);
     }
 }
 
-extern "C" kernel_status kernel_convert(const uint8_t *x, const struct kernel_view *x_view, const float *mean,
-                                        const float *deviation, void *y, const struct kernel_view *y_view,
-                                        enum kernel_type type, void *stream) {
-    const int64_t images = y_view->dim[0], work = (y_view->dim[1] * y_view->dim[2] + 3) / 4;
-    const dim3 blocks(blocks_for(work, threads, 1024),
-                      static_cast<unsigned>(images < most_images ? images : most_images));
+/* Whether elements of an image follow one another as `order` says, innermost first, and every image begins at a multiple of
+ * four of them. */
+static bool is_dense(const struct kernel_view *view, const int (&order)[3]) {
+    int64_t stride = 1;
+    for (int d : order) {
+        if (view->dim[d] > 1 && view->stride[d] != stride) return false;
+        stride *= view->dim[d];
+    }
+    return view->stride[0] % 4 == 0;
+}
+
+extern "C" kernel_status kernel_batch(const uint8_t *x, const struct kernel_view *x_view, const float *mean,
+                                      const float *deviation, const int32_t *order, const int64_t *cursor,
+                                      const int64_t *rng, const struct kernel_intake *how, void *y,
+                                      const struct kernel_view *y_view, enum kernel_type type,
+                                      struct kernel_fault *fault, void *stream) {
+    const int64_t work = (y_view->dim[1] * y_view->dim[2] * y_view->dim[3] + 3) / 4;
+    const dim3 blocks(static_cast<unsigned>(y_view->dim[0]), blocks_for(work, threads, 32));
     const bool channels_last = y_view->stride[1] == 1 && y_view->dim[1] > 1;
+    const bool dense = channels_last ? is_dense(y_view, {1, 3, 2}) : is_dense(y_view, {3, 2, 1});
     WITH_TYPE(type, T,
-              LAUNCH((convert<T>), blocks, threads, 0, stream, x, *x_view, mean, deviation,
-                     static_cast<T *>(y), *y_view, channels_last));
+              LAUNCH((make_batch<T>), blocks, threads, 0, stream, x, *x_view, mean, deviation, order, cursor,
+                     rng, *how, static_cast<T *>(y), *y_view, channels_last, dense, fault));
     return cudaGetLastError();
 }

@@ -9,7 +9,6 @@
  *   move_images       y[n, c, h, w] = x[n, c, h', w'] with (h', w') = (h, W - 1 - w) or (h + down, w + right), zero outside
  *                     of the image. One thread an element in the order of y's memory, images along the grid's y axis */
 #include "numeric.cuh"
-#include "philox.h"
 #include "random.h"
 
 constexpr int threads = 256, most_images = 65535;
@@ -102,36 +101,24 @@ __global__ void dropout_planes(const T *x, struct kernel_view from, T *y, struct
     }
 }
 
-/* From -most to most: the high half of word * (2 most + 1). */
-__device__ __forceinline__ int shift_of(uint32_t word, int most) {
-    return static_cast<int>(static_cast<uint64_t>(word) * (2 * static_cast<uint32_t>(most) + 1) >> 32) - most;
-}
-
 template <class T>
 __global__ void move_images(const T *x, struct kernel_view from, T *y, struct kernel_view to,
-                            const int64_t *rng, struct kernel_move move, bool channels_last) {
-    const struct philox philox = draws(rng, move.stream);
+                            const int64_t *rng, struct image_move move, bool channels_last) {
     const int channels = static_cast<int>(to.dim[1]), height = static_cast<int>(to.dim[2]),
               width = static_cast<int>(to.dim[3]), inner = channels_last ? channels : width,
               middle = channels_last ? width : height;
     const unsigned count = static_cast<unsigned>(channels * height * width);
     for (int64_t n = blockIdx.y; n < to.dim[0]; n += gridDim.y) {
-        const uint64_t image = static_cast<uint64_t>(n);
-        const bool mirror = move.mirrors && philox_unit(philox_word(&philox, image)) < move.flip;
-        int down = 0, right = 0;
-        if (!move.mirrors) {
-            const struct philox_block words = philox_words(&philox, image / 2);
-            down = move.sign * shift_of(image % 2 ? words.word[2] : words.word[0], move.shift);
-            right = move.sign * shift_of(image % 2 ? words.word[3] : words.word[1], move.shift);
-        }
+        struct moved_image moved;
+        move_image(&moved, &move, rng, n);
         for (unsigned i = blockIdx.x * threads + threadIdx.x; i < count; i += gridDim.x * threads) {
             const int first = static_cast<int>(i % inner), rest = static_cast<int>(i / inner),
                       second = rest % middle, third = rest / middle;
             const int c = channels_last ? first : third, h = channels_last ? third : second,
                       w = channels_last ? second : first;
-            const int from_h = h + down, from_w = mirror ? width - 1 - w : w + right;
+            int from_h = h, from_w = w;
             T pixel = 0;
-            if (from_h >= 0 && from_h < height && from_w >= 0 && from_w < width)
+            if (moved_from(&moved, height, width, &from_h, &from_w))
                 pixel = x[n * from.stride[0] + c * from.stride[1] + from_h * from.stride[2] +
                           from_w * from.stride[3]];
             y[n * to.stride[0] + c * to.stride[1] + h * to.stride[2] + w * to.stride[3]] = pixel;
@@ -180,7 +167,7 @@ extern "C" kernel_status kernel_dropout(const void *x, const struct kernel_view 
 
 template <class T>
 static void launch_move(const void *x, const struct kernel_view *x_view, void *y,
-                        const struct kernel_view *y_view, const int64_t *rng, const struct kernel_move *move,
+                        const struct kernel_view *y_view, const int64_t *rng, const struct image_move *move,
                         void *launch_stream) {
     const dim3 blocks = image_blocks(y_view->dim[1] * y_view->dim[2] * y_view->dim[3], y_view->dim[0]);
     LAUNCH((move_images<T>), blocks, threads, 0, launch_stream, static_cast<const T *>(x), *x_view,
@@ -189,7 +176,7 @@ static void launch_move(const void *x, const struct kernel_view *x_view, void *y
 
 extern "C" kernel_status kernel_move_images(const void *x, const struct kernel_view *x_view, void *y,
                                             const struct kernel_view *y_view, int bytes, const int64_t *rng,
-                                            const struct kernel_move *move, void *launch_stream) {
+                                            const struct image_move *move, void *launch_stream) {
     const auto launch = bytes == 1   ? launch_move<uint8_t>
                         : bytes == 2 ? launch_move<uint16_t>
                         : bytes == 4 ? launch_move<uint32_t>

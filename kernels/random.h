@@ -3,6 +3,7 @@
 #define CUPEL_KERNEL_RANDOM_H
 
 #include "kernel.h"
+#include "move.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -29,19 +30,10 @@ kernel_status kernel_dropout_rows(const void *x, void *y, enum kernel_type type,
                                   const int64_t *rng, uint32_t stream, float p, float factor,
                                   void *launch_stream);
 
-/* How images are moved, each by draws of its own: mirrored left to right with probability `flip`, or by up to `shift` pixels
- * each way, zeros coming in, times `sign` (-1: back). */
-struct kernel_move {
-    uint32_t stream;
-    bool mirrors; /* rather than shifts */
-    float flip;
-    int shift, sign;
-};
-
 /* y = x moved: [N, C, H, W] with any strides, elements of `bytes` (1, 2, 4 or 8), C H W below 2^31. */
 kernel_status kernel_move_images(const void *x, const struct kernel_view *x_view, void *y,
                                  const struct kernel_view *y_view, int bytes, const int64_t *rng,
-                                 const struct kernel_move *move, void *launch_stream);
+                                 const struct image_move *move, void *launch_stream);
 
 #ifdef __cplusplus
 }

@@ -65,6 +65,14 @@ static void build_gather(const struct op_case *one, struct cupel_tensor **in, st
     out[0] = cupel_gather(in[0], in[1], in[2], 7);
 }
 
+/* One node on these devices. */
+static void build_batch(const struct op_case *one, struct cupel_tensor **in, struct cupel_tensor **out) {
+    (void)one;
+    static const float numbers[] = {0.25f, 0.5f, 0.75f};
+    struct cupel_tensor *channels = cupel_constant(in[0]->node->graph, CUPEL_F32, &CUPEL_SHAPE(3), numbers);
+    out[0] = cupel_convert(cupel_gather(in[0], in[1], in[2], 7), channels, channels);
+}
+
 static void build_pick(const struct op_case *one, struct cupel_tensor **in, struct cupel_tensor **out) {
     (void)one;
     out[0] = NODE_ADD(maxpool_pick, ATTR(pool, .pool = {.kernel = {2, 2}}), in[0], in[1]);
@@ -112,6 +120,16 @@ static const struct fault {
      9,
      "index 9 is outside 0 to 8"},
     {{"no row", build_gather, {{{2, {9, 300}}}, {{1, {7}}, CASE_LABELS, 9}, {{1, {1}}, CASE_I64, 1}}},
+     -1,
+     "index -1 is outside 0 to 8"},
+    {{"image",
+      build_batch,
+      {{{4, {9, 3, 5, 7}}, CASE_U8}, {{1, {7}}, CASE_LABELS, 9}, {{1, {1}}, CASE_I64, 1}}},
+     9,
+     "index 9 is outside 0 to 8"},
+    {{"no image",
+      build_batch,
+      {{{4, {9, 3, 5, 7}}, CASE_U8}, {{1, {7}}, CASE_LABELS, 9}, {{1, {1}}, CASE_I64, 1}}},
      -1,
      "index -1 is outside 0 to 8"},
     {{"pick", build_pick, {{{4, {2, 3, 4, 5}}}, {{4, {2, 3, 2, 2}}, CASE_LABELS, 20}}},

@@ -38,43 +38,30 @@ KERNEL(dropout) {
     }
 }
 
-/* Sets y[n, c, h, w] to x[n, c, h + down, w + right], or x[n, c, h, W - 1 - w] when mirrored; zero outside
- * the image. */
-static void move_image(const struct call *call, int64_t n, int64_t down, int64_t right, bool mirror) {
+static void move_images(const struct call *call) {
     const struct view *x = &call->in[0], *y = &call->out[0];
     const int64_t *dim = x->shape.dim;
-    size_t size = cupel_dtype_size(x->dtype);
-    for (int64_t i = 0; i < dim[1] * dim[2] * dim[3]; i++) {
-        int64_t w = i % dim[3], h = i / dim[3] % dim[2], c = i / dim[3] / dim[2];
-        int64_t from_h = h + down, from_w = mirror ? dim[3] - 1 - w : w + right;
-        char *to = (char *)y->data + (size_t)at4(y, n, c, h, w) * size;
-        if (from_h < 0 || from_h >= dim[2] || from_w < 0 || from_w >= dim[3])
-            memset(to, 0, size);
-        else
-            memcpy(to, (const char *)x->data + (size_t)at4(x, n, c, from_h, from_w) * size, size);
+    const struct image_move move = node_move(call->node);
+    const size_t size = cupel_dtype_size(x->dtype);
+    for (int64_t n = 0; n < dim[0]; n++) {
+        struct moved_image moved;
+        move_image(&moved, &move, call->in[1].data, n);
+        for (int64_t i = 0; i < dim[1] * dim[2] * dim[3]; i++) {
+            int w = (int)(i % dim[3]), h = (int)(i / dim[3] % dim[2]);
+            const int64_t c = i / dim[3] / dim[2];
+            char *to = (char *)y->data + (size_t)at4(y, n, c, h, w) * size;
+            if (moved_from(&moved, (int)dim[2], (int)dim[3], &h, &w))
+                memcpy(to, (const char *)x->data + (size_t)at4(x, n, c, h, w) * size, size);
+            else
+                memset(to, 0, size);
+        }
     }
 }
 
-/* One draw an image. */
 KERNEL(random_flip) {
-    struct philox philox = draws(call);
-    const float p = (float)call->node->attr.random.a;
-    for (int64_t n = 0; n < call->in[0].shape.dim[0]; n++)
-        move_image(call, n, 0, 0, philox_unit(philox_word(&philox, (uint64_t)n)) < p);
+    move_images(call);
 }
 
-/* A shift from -pad to pad: the high half of word * (2 pad + 1). */
-static int64_t shift(uint32_t word, int pad) {
-    return (int64_t)((uint64_t)word * (2 * (uint32_t)pad + 1) >> 32) - pad;
-}
-
-/* Two draws an image: down and right. */
 KERNEL(random_crop) {
-    struct philox philox = draws(call);
-    const int pad = call->node->attr.random.pad, sign = call->node->attr.random.back ? -1 : 1;
-    for (int64_t n = 0; n < call->in[0].shape.dim[0]; n++) {
-        int64_t down = shift(philox_word(&philox, 2 * (uint64_t)n), pad);
-        int64_t right = shift(philox_word(&philox, 2 * (uint64_t)n + 1), pad);
-        move_image(call, n, sign * down, sign * right, false);
-    }
+    move_images(call);
 }

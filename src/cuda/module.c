@@ -25,7 +25,7 @@ static enum layout cuda_layout(const struct cupel_graph *graph) {
 
 static const struct backend backend = {
     .name = CUPEL_MODULE_NAME,
-    .chains = true,
+    .merges = true,
     .precisions = 1u << CUPEL_PRECISION_F32 | 1u << CUPEL_PRECISION_TF32 | 1u << CUPEL_PRECISION_BF16 |
                   1u << CUPEL_PRECISION_F16,
     .layout = cuda_layout,

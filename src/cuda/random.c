@@ -45,31 +45,22 @@ enum cupel_status cuda_dropout(struct call *call, struct cupel_error *error) {
 
 /* ---- augmentation ---- */
 
-static void move_images(struct call *call, struct kernel_move move) {
+static void run_move(struct call *call) {
     const struct kernel_view x = cuda_view(&call->in[0]), y = cuda_view(&call->out[0]);
-    move.stream = call->node->attr.random.stream;
+    const struct image_move move = node_move(call->node);
     cuda_check(call, kernel_move_images(call->in[0].data, &x, call->out[0].data, &y,
                                         (int)cupel_dtype_size(call->in[0].dtype), rng_of(call), &move,
                                         cuda_stream(call)));
 }
 
-static void run_random_flip(struct call *call) {
-    move_images(call, (struct kernel_move){.mirrors = true, .flip = (float)call->node->attr.random.a});
-}
-
-static void run_random_crop(struct call *call) {
-    move_images(call, (struct kernel_move){.shift = call->node->attr.random.pad,
-                                           .sign = call->node->attr.random.back ? -1 : 1});
-}
-
 enum cupel_status cuda_random_flip(struct call *call, struct cupel_error *error) {
     call->engine = "cuda";
-    call->kernel = run_random_flip;
+    call->kernel = run_move;
     return cuda_check_image(&call->in[0], error);
 }
 
 enum cupel_status cuda_random_crop(struct call *call, struct cupel_error *error) {
     call->engine = "cuda";
-    call->kernel = run_random_crop;
+    call->kernel = run_move;
     return cuda_check_image(&call->in[0], error);
 }

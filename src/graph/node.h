@@ -82,6 +82,9 @@ void graph_fuse(struct cupel_graph *graph, struct cupel_tensor **outputs, int co
  * layouts. */
 void graph_chain(struct cupel_graph *graph, struct cupel_tensor *const *outputs, int count);
 
+/* Makes one node of those that gather images of a data set, convert and move them. */
+void graph_batch(struct cupel_graph *graph, struct cupel_tensor *const *outputs, int count);
+
 /* Records "PLACE: op name (scope): message; inputs were ..." as the graph's error and returns false. */
 bool node_fail(struct node *node, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The same before there is a node, for constructors. Always NULL. */
@@ -107,6 +110,14 @@ static inline int64_t tensor_count(const struct cupel_tensor *tensor) {
 /* Output 0, for a gradient to use. */
 static inline struct cupel_tensor *node_result(const struct node *node) {
     return node->out[0].node->out;
+}
+/* How random_flip or random_crop moves images. */
+static inline struct image_move node_move(const struct node *node) {
+    return (struct image_move){.stream = node->attr.random.stream,
+                               .mirrors = node->op == OP_random_flip,
+                               .flip = (float)node->attr.random.a,
+                               .shift = node->attr.random.pad,
+                               .sign = node->attr.random.back ? -1 : 1};
 }
 /* Whether the tensor has the graph's floating-point type, the only one that kernels of a graph compute in. */
 static inline bool is_real(const struct cupel_tensor *tensor) {

@@ -3,6 +3,7 @@
 #define CUPEL_GRAPH_OP_H
 
 #include "cupel/ops.h"
+#include "move.h"
 
 enum op_id {
 #define OP(name, ...) OP_##name,
@@ -21,6 +22,16 @@ struct chain {
         int a, b; /* which input, or CHAIN_VALUE, which b of ops of one input is */
         double p, q;
     } step[CHAIN_STEPS];
+};
+
+/* What becomes of the rows of a data set on their way into a batch, as one node. Inputs: images, means, deviations;
+ * order and cursor if it gathers; seed and step if it moves. */
+enum { BATCH_MOVES = 2 };
+struct batch {
+    bool gathers;
+    int64_t count; /* of images to gather */
+    int moves;
+    struct image_move move[BATCH_MOVES]; /* in the order in which they are done */
 };
 
 /* Parameters of a node. Each op uses the member that its constructor fills; what it does not use is zero. */
@@ -65,6 +76,7 @@ union attr {
         int64_t factor[2]; /* of bilinear and bilinear_grad: vertical, horizontal */
     } upsample;
     struct chain chain;
+    struct batch batch;
     struct cupel_sgd sgd;
     struct cupel_adam adam;
     struct cupel_rmsprop rmsprop;

@@ -11,6 +11,9 @@ bool check_inputs(struct node *node, int count, int rank);
 /* Input 2, where there is one, must be [channels] of input 0's dtype. */
 bool check_bias(struct node *node, int64_t channels);
 
+/* The last input must be the state that cupel_rng returns. */
+bool check_rng(struct node *node);
+
 /* A kernel that slides along one axis of an image. */
 struct window {
     int64_t size, kernel;

@@ -1,13 +1,12 @@
 /* Ops that draw random numbers. Each node has a stream of its own, so that no two nodes of a graph draw the
  * same numbers; a gradient takes its forward node's stream, so that it does. */
-#include "graph/node.h"
+#include "ops/check.h"
 
 struct cupel_tensor *cupel_rng(struct cupel_graph *graph) {
     return cupel_state(graph, "rng", CUPEL_I64, &CUPEL_SHAPE(2), NULL);
 }
 
-/* Whether the node's last input is an rng state. */
-static bool check_rng(struct node *node) {
+bool check_rng(struct node *node) {
     const struct cupel_tensor *rng = node->in[node->n_in - 1];
     if (rng->dtype == CUPEL_I64 && cupel_shape_equal(&rng->shape, &CUPEL_SHAPE(2))) return true;
     return node_fail(node, "the last input must be the i64 [2] state that cupel_rng returns");

@@ -36,7 +36,7 @@ struct call {
 
 struct backend {
     const char *name;
-    bool chains;         /* plans merge elementwise ops: one OP_chain is faster than they are */
+    bool merges;         /* plans make one node of several: an OP_chain or OP_batch is faster than they are */
     unsigned precisions; /* bit i: can compute in enum cupel_precision i */
     enum layout (*layout)(const struct cupel_graph *graph); /* that suits the graph best; NULL: LAYOUT_ROWS */
     enum cupel_status (*open)(struct cupel_device *device, struct cupel_error *error);

@@ -135,12 +135,13 @@ static enum cupel_status plan_build(struct cupel_plan *plan, const struct cupel_
     bool debug = plan->options.debug;
     plan->graph = graph_clone_live(graph, plan->outputs, plan->n_outputs);
     if (!plan->graph) return cupel_fail(error, CUPEL_NOMEM, "no memory for the plan's graph");
+    const bool merges = plan->device->backend->merges && !plan->options.nofuse;
     if (!plan->options.nofuse) graph_fuse(plan->graph, plan->outputs, plan->n_outputs);
+    if (merges) graph_batch(plan->graph, plan->outputs, plan->n_outputs);
     CUPEL_TRY(device_check_precision(plan->device, plan->options.precision, error));
     CUPEL_TRY(plan_layout(plan->graph, layout_of(plan), error));
     CUPEL_TRY(plan_precision(plan, error));
-    if (plan->device->backend->chains && !plan->options.nofuse)
-        graph_chain(plan->graph, plan->outputs, plan->n_outputs);
+    if (merges) graph_chain(plan->graph, plan->outputs, plan->n_outputs);
     CUPEL_TRY(plan_schedule(plan->graph, error));
     CUPEL_TRY(plan_prepare(plan, error));
     CUPEL_TRY(plan_memory(plan, error));

@@ -27,11 +27,12 @@ void fast_close(struct cupel_device *device);
 const char *fast_library(void);
 
 /* Defines fast_NAME for a kernel run_NAME that wants nothing kept and serves the calls of which `serves` is true. */
-#define FAST_PREPARE(name, serves)                                                \
+#define FAST_PREPARE(name, serves) FAST_PREPARE_AS(name, run_##name, serves)
+#define FAST_PREPARE_AS(name, run, serves)                                        \
     enum cupel_status fast_##name(struct call *call, struct cupel_error *error) { \
         (void)error;                                                              \
         if (!(serves)) return CUPEL_OK;                                           \
-        call->kernel = run_##name;                                                \
+        call->kernel = run;                                                       \
         call->engine = "cpu";                                                     \
         return CUPEL_OK;                                                          \
     }

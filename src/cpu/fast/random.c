@@ -107,48 +107,31 @@ static void mirror_row(const struct rows *rows, char *to, const char *from) {
 }
 
 /* The part of the work that belongs to image n: its rows, those of each plane (or of the only one) in turn. */
-static void move_image(const struct call *call, int64_t n, int64_t down, int64_t right, bool mirror) {
+static void move_rows(const struct call *call, int64_t n, struct moved_image moved) {
     const struct rows rows = rows_of(&call->in[0]);
     const int64_t height = call->in[0].shape.dim[2];
     const size_t row = (size_t)rows.width * rows.bytes, image = (size_t)(n * rows.rows) * row;
     const char *from = (const char *)call->in[0].data + image;
     char *to = (char *)call->out[0].data + image;
     for (int64_t r = 0; r < rows.rows; r++, to += row) {
-        const int64_t source = r % height + down;
+        const int64_t source = r % height + moved.down;
         if (source < 0 || source >= height)
             memset(to, 0, row);
-        else if (mirror)
-            mirror_row(&rows, to, from + (size_t)(r + down) * row);
+        else if (moved.mirrored)
+            mirror_row(&rows, to, from + (size_t)(r + moved.down) * row);
         else
-            shift_row(&rows, to, from + (size_t)(r + down) * row, right);
+            shift_row(&rows, to, from + (size_t)(r + moved.down) * row, moved.right);
     }
 }
 
-/* One draw an image. */
-static void run_random_flip(struct call *call) {
-    const struct philox philox = draws(call);
-    const float p = (float)call->node->attr.random.a;
-#pragma omp parallel for schedule(static) \
-    num_threads(call->device->threads) if (view_count(&call->in[0]) > FAST_SERIAL)
-    for (int64_t n = 0; n < call->in[0].shape.dim[0]; n++)
-        move_image(call, n, 0, 0, philox_unit(philox_word(&philox, (uint64_t)n)) < p);
-}
-
-/* A shift from -pad to pad: the high half of word * (2 pad + 1). */
-static int64_t shift(uint32_t word, int pad) {
-    return (int64_t)((uint64_t)word * (2 * (uint32_t)pad + 1) >> 32) - pad;
-}
-
-/* Two draws an image: down and right. */
-static void run_random_crop(struct call *call) {
-    const struct philox philox = draws(call);
-    const int pad = call->node->attr.random.pad, sign = call->node->attr.random.back ? -1 : 1;
+static void run_move(struct call *call) {
+    const struct image_move move = node_move(call->node);
 #pragma omp parallel for schedule(static) \
     num_threads(call->device->threads) if (view_count(&call->in[0]) > FAST_SERIAL)
     for (int64_t n = 0; n < call->in[0].shape.dim[0]; n++) {
-        const int64_t down = shift(philox_word(&philox, 2 * (uint64_t)n), pad),
-                      right = shift(philox_word(&philox, 2 * (uint64_t)n + 1), pad);
-        move_image(call, n, sign * down, sign * right, false);
+        struct moved_image moved;
+        move_image(&moved, &move, call->in[1].data, n);
+        move_rows(call, n, moved);
     }
 }
 
@@ -162,5 +145,5 @@ static bool alike(const struct call *call, bool images) {
 FAST_PREPARE(uniform, true)
 FAST_PREPARE(normal, true)
 FAST_PREPARE(dropout, alike(call, false))
-FAST_PREPARE(random_flip, alike(call, true))
-FAST_PREPARE(random_crop, alike(call, true))
+FAST_PREPARE_AS(random_flip, run_move, alike(call, true))
+FAST_PREPARE_AS(random_crop, run_move, alike(call, true))
