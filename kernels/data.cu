@@ -113,13 +113,12 @@ __global__ void make_batch(const uint8_t *x, struct kernel_view from, const floa
                 const float scale = 1 / deviation[c];
                 numbers[k] = (static_cast<float>(byte) * (1 / 255.0f) - mean[c]) * scale;
             }
-            if (channels_last && ++c < channels) continue;
-            if (channels_last) c = 0;
-            if (++w < width) continue;
-            w = 0;
-            if (++h < height) continue;
-            h = 0;
-            c++;
+            bool wrapped = !channels_last || ++c == channels;
+            if (wrapped && channels_last) c = 0;
+            if (wrapped) w++;
+            wrapped = w == width;
+            if (wrapped) w = 0, h++;
+            if (wrapped && h == height && !channels_last) h = 0, c++;
         }
         if (dense && i + 4 <= count) {
             store_floats(target + i, numbers);

@@ -80,9 +80,12 @@ PHILOX_FN struct philox_block philox_words(const struct philox *philox, uint64_t
     return philox4x32(counter, philox->key[0], philox->key[1]);
 }
 
-/* The word of one element. */
+/* The word of one element. An index that is known only at run time would put the words into memory on a GPU. */
 PHILOX_FN uint32_t philox_word(const struct philox *philox, uint64_t element) {
-    return philox_words(philox, element / 4).word[element % 4];
+    const struct philox_block four = philox_words(philox, element / 4);
+    const uint32_t low = element & 1 ? four.word[1] : four.word[0],
+                   high = element & 1 ? four.word[3] : four.word[2];
+    return element & 2 ? high : low;
 }
 
 /* Uniform in [0, 1) on a grid of 2^24 points. */
