@@ -123,6 +123,18 @@ def lenet5(sample):
     return net
 
 
+def add_linear(net, r, width):
+    module, arguments = nn.Linear(net.value(net.last).shape[1], width), {"out": width}
+    net.add("linear", *with_spectral_norm(module, arguments, r))
+
+
+def with_spectral_norm(module, arguments, r):
+    """Arguments of Network.add, one time in five with the weight divided by its largest singular value."""
+    if r.random() < 0.2:
+        module, arguments = nn.utils.spectral_norm(module), {**arguments, "spectral_norm": True}
+    return arguments, module, module
+
+
 def add_convolution(net, r):
     x = net.value(net.last)
     channels, height, width = x.shape[1:]
@@ -135,12 +147,14 @@ def add_convolution(net, r):
     if transposed:
         extra = [r.randint(0, s - 1) for s in stride]
         arguments["output_pad"] = extra
-        net.add("deconv", arguments, module=nn.ConvTranspose2d(channels, out, kernel, stride, pad, extra, groups, bias))
+        module = nn.ConvTranspose2d(channels, out, kernel, stride, pad, extra, groups, bias)
+        net.add("deconv", *with_spectral_norm(module, arguments, r))
     else:
         dilation = [r.randint(1, 2) if k > 1 and s + 2 * p > 2 * (k - 1) else 1
                     for k, s, p in zip(kernel, (height, width), pad)]
         arguments["dilation"] = dilation
-        net.add("conv", arguments, module=nn.Conv2d(channels, out, kernel, stride, pad, dilation, groups, bias))
+        module = nn.Conv2d(channels, out, kernel, stride, pad, dilation, groups, bias)
+        net.add("conv", *with_spectral_norm(module, arguments, r))
 
 
 def add_activation(net, r):
@@ -170,12 +184,43 @@ def add_pool(net, r):
 
 def add_norm(net, r):
     x = net.value(net.last)
-    if r.random() < 0.7:
+    if x.dim() == 4 and x.shape[2] * x.shape[3] >= 9 and r.random() < 0.3:
+        affine = r.random() < 0.5
+        net.add("instancenorm", {"affine": affine}, module=nn.InstanceNorm2d(x.shape[1], affine=affine))
+    elif r.random() < 0.7:
         momentum = round(r.uniform(0.05, 0.5), 3)
         net.add("batchnorm", {"momentum": momentum},
                 module=(nn.BatchNorm2d if x.dim() == 4 else nn.BatchNorm1d)(x.shape[1], momentum=momentum))
     else:
         net.add("layernorm", module=nn.LayerNorm(list(x.shape[1:])))
+
+
+def add_enlarging(net, r):
+    """At most as large as the images were."""
+    channels, height, width = net.value(net.last).shape[1:]
+    factor = [r.randint(1, 3), r.randint(1, 3)]
+    if factor[0] * height > 17 or factor[1] * width > 17:
+        return
+    how = r.choice(["nearest", "bilinear", "shuffle"])
+    if how == "shuffle" and channels % 4 == 0:
+        net.add("pixel_shuffle", {"factor": 2}, apply=lambda x: F.pixel_shuffle(x, 2))
+    elif how != "shuffle":
+        net.add("upsample", {"factor": factor, "mode": how},
+                apply=lambda x: F.interpolate(x, scale_factor=tuple(factor), mode=how,
+                                              **({"align_corners": False} if how == "bilinear" else {})))
+
+
+def add_minibatch_std(net, r):
+    batch = len(net.value(net.last))
+    group = r.choice([g for g in range(2, 2 * batch) if g > batch or batch % g == 0])
+
+    def apply(x):
+        members = x.reshape(min(group, batch), -1, *x.shape[1:])
+        deviation = (members.var(0, unbiased=False) + 1e-8).sqrt().flatten(1).mean(1)
+        channel = deviation.repeat(len(members)).reshape(-1, *[1] * (x.dim() - 1))
+        return torch.cat([x, channel.expand(-1, 1, *x.shape[2:])], 1)
+
+    net.add("minibatch_std", {"group": group}, apply=apply)
 
 
 def add_branch(net, r):
@@ -197,15 +242,16 @@ def random_network(sample, classes, r):
     net = Network(sample)
     add_convolution(net, r)
     for _ in range(r.randint(2, 6)):
-        r.choice([add_convolution, add_activation, add_activation, add_pool, add_norm, add_branch])(net, r)
+        r.choice([add_convolution, add_activation, add_activation, add_pool, add_norm, add_branch, add_enlarging,
+                  add_minibatch_std])(net, r)
     if r.random() < 0.3:
         net.add("global_avgpool", apply=lambda x: x.mean((2, 3), keepdim=True))
     net.add("flatten", apply=lambda x: x.flatten(1))
     for _ in range(r.randint(0, 2)):
         width = r.randint(3, 40)
-        net.add("linear", {"out": width}, module=nn.Linear(net.value(net.last).shape[1], width))
+        add_linear(net, r, width)
         r.choice([add_activation, add_norm])(net, r)
-    net.add("linear", {"out": classes}, module=nn.Linear(net.value(net.last).shape[1], classes))
+    add_linear(net, r, classes)
     return net
 
 

@@ -7,7 +7,7 @@
 
 /* A model with the given layers for images of [2, 1, 2] and two classes. */
 static struct cupel_model *read_layers(const char *layers) {
-    char text[1000];
+    char text[2000];
     snprintf(text, sizeof text,
              "task: classify\ndata: {format: idx, path: /data, shape: [2, 1, 2], classes: 2}\n"
              "networks:\n  net: {input: image, layers: [%s]}\ntrain: {optimizer: sgd, batch: 3, epochs: 1}\n",
@@ -178,7 +178,12 @@ Test(model_build, every_layer_builds_in_both_modes) {
         "leaky_relu, maxpool: {kernel: 2}, elu, selu, avgpool: {kernel: 1}, sigmoid, layernorm, tanh, "
         "softplus, gelu, "
         "add: {from: [gelu1, tanh1]}, concat: {from: [add1, gelu1]}, global_avgpool, reshape: {shape: [4]}, "
-        "dropout: {p: 0.1}, linear: {out: 2}, log_softmax, softmax, flatten");
+        "dropout: {p: 0.1}, linear: {out: 2}, log_softmax, softmax, flatten, "
+        "reshape: {shape: [2, 1, 1]}, upsample: {factor: 2}, upsample: {factor: [1, 3], mode: bilinear}, "
+        "conv: {out: 4, kernel: 3, pad: 1, spectral_norm: true}, instancenorm, instancenorm: {affine: true, "
+        "init: "
+        "{constant: [2]}}, pixel_shuffle: {factor: 2}, minibatch_std, deconv: {out: 2, kernel: 2, "
+        "spectral_norm: true}, flatten, linear: {out: 2, spectral_norm: true}");
     const struct cupel_network *net = cupel_model_network(model, 0);
     struct bench bench = bench_new();
     const struct cupel_parts *parts = cupel_network_parts(net, bench.graph, NULL);
@@ -187,6 +192,69 @@ Test(model_build, every_layer_builds_in_both_modes) {
         cr_assert(y, "%s", cupel_graph_error(bench.graph)->message);
         cr_assert(cupel_shape_equal(cupel_tensor_shape(y), &CUPEL_SHAPE(3, 2)));
     }
+    bench_free(&bench);
+    cupel_model_free(model);
+}
+
+/* The slope of a row is how often its class is among the labels. */
+Test(model_build, labels_choose_rows_of_an_embedding) {
+    static const char text[] =
+        "task: gan\ndata: {format: idx, path: /data, shape: [2, 1, 2], classes: 4}\n"
+        "networks:\n  generator: {input: {noise: [2, 1, 2]}, layers: [embedding: {name: of, out: 4, from: "
+        "label}, "
+        "reshape: {shape: [2, 1, 2]}, add: {from: [input, reshape1]}]}\n"
+        "  discriminator: {input: image, layers: [flatten, linear: {out: 1}]}\n"
+        "train: {optimizer: sgd, batch: 3, epochs: 1}\n";
+    struct cupel_model *model;
+    struct cupel_error error = {0};
+    cupel_model_read_text("m.yaml", text, strlen(text), NULL, 0, &model, &error);
+    cr_assert(model, "%s", error.message);
+    const struct cupel_network *net = cupel_model_network(model, 0);
+    cr_assert(cupel_network_takes_label(net) && !cupel_network_takes_label(cupel_model_network(model, 1)));
+    int count;
+    const struct cupel_parameter *parameters = cupel_network_parameters(net, &count);
+    cr_assert(count == 1 && cupel_shape_equal(&parameters->shape, &CUPEL_SHAPE(4, 4)));
+    cr_assert_str_eq(parameters->name, "generator.of.weight");
+    cr_assert(parameters->init.kind == CUPEL_INIT_NORMAL && parameters->init.b == 1);
+    struct bench bench = bench_new();
+    const struct cupel_parts *parts = cupel_network_parts(net, bench.graph, NULL);
+    struct cupel_tensor *labels =
+        cupel_constant(bench.graph, CUPEL_I32, &CUPEL_SHAPE(3), (const int32_t[]){3, 1, 3});
+    struct cupel_tensor *y = cupel_network_forward(net, parts, bench.images, labels, true, NULL);
+    float rows[12], weight[16], slope[16];
+    static const float times[] = {0, 1, 0, 2};
+    bench_run(&bench, y, rows, 12);
+    cr_assert_eq(cupel_store_read(bench.store, "generator.of.weight", weight, sizeof weight, NULL), CUPEL_OK);
+    for (int i = 0; i < 12; i++)
+        cr_expect_eq(rows[i], (float)i + weight[(i / 4 == 1 ? 4 : 12) + i % 4], "element %d", i);
+    bench_run(&bench, cupel_parts_grad(parts, cupel_sum(y, CUPEL_ALL_AXES, false), NULL), slope, 16);
+    for (int i = 0; i < 16; i++) cr_expect_eq(slope[i], times[i / 4], "slope %d", i);
+    bench_free(&bench);
+    cupel_model_free(model);
+}
+
+/* The vectors move with every training pass, and evaluation takes them as they are. */
+Test(model_build, spectral_norm_moves_its_vectors_in_training_alone) {
+    struct cupel_model *model =
+        read_layers("flatten, linear: {name: fc, out: 2, bias: false, spectral_norm: true}");
+    const struct cupel_network *net = cupel_model_network(model, 0);
+    int count;
+    cr_assert_str_eq(cupel_network_parameters(net, &count)->name, "net.fc.weight_orig");
+    struct bench bench = bench_new();
+    const struct cupel_parts *parts = cupel_network_parts(net, bench.graph, NULL);
+    struct cupel_tensor *y = cupel_network_forward(net, parts, bench.images, NULL, false, NULL);
+    struct cupel_tensor *first = cupel_state_latest(bench.graph, "net.fc.weight_u");
+    float u[2], moved[2], ignored[6], v[4];
+    bench_run(&bench, y, ignored, 6);
+    cr_assert_eq(cupel_store_read(bench.store, "net.fc.weight_u", u, sizeof u, NULL), CUPEL_OK);
+    cr_assert_eq(cupel_store_read(bench.store, "net.fc.weight_v", v, sizeof v, NULL), CUPEL_OK);
+    cr_expect_float_eq(u[0] * u[0] + u[1] * u[1], 1, 1e-6);
+    y = cupel_network_forward(net, parts, bench.images, NULL, true, NULL);
+    struct cupel_tensor *second = cupel_state_latest(bench.graph, "net.fc.weight_u");
+    cr_assert(first && second && first != second);
+    bench_run(&bench, y, ignored, 6);
+    cr_assert_eq(cupel_store_read(bench.store, "net.fc.weight_u", moved, sizeof moved, NULL), CUPEL_OK);
+    cr_expect(moved[0] != u[0] || moved[1] != u[1]);
     bench_free(&bench);
     cupel_model_free(model);
 }

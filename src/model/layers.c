@@ -15,6 +15,8 @@ enum { MAX_OUT = 1 << 24, MAX_WINDOW = 1 << 16 };
         .key = name, .type = CUPEL_FIELD_##field_type, .offset = offsetof(struct layer_arguments, member), \
         .low = from, .high = to, .fallback = other                                                         \
     }
+#define FACTOR(type) FIELD("factor", type, factor, 1, MAX_WINDOW, NULL)
+#define SPECTRAL_NORM FIELD("spectral_norm", BOOL, spectral_norm, 0, 0, "false")
 #define COMMON FIELD("name", TEXT, name, 0, 0, ""), FIELD("from", ITEM, from, 0, 0, "")
 #define INIT FIELD("init", ITEM, init_item, 0, 0, "")
 
@@ -23,17 +25,34 @@ enum { MAX_OUT = 1 << 24, MAX_WINDOW = 1 << 16 };
         FIELD("kernel", PAIR, kernel, 1, MAX_WINDOW, NULL),                                             \
         FIELD("stride", PAIR, stride, 1, MAX_WINDOW, "1"), FIELD("pad", PAIR, pad, 0, MAX_WINDOW, "0"), \
         FIELD("dilation", PAIR, dilation, 1, MAX_WINDOW, "1"),                                          \
-        FIELD("groups", INT, groups, 1, MAX_OUT, "1"), FIELD("bias", BOOL, bias, 0, 0, "true")
+        FIELD("groups", INT, groups, 1, MAX_OUT, "1"), FIELD("bias", BOOL, bias, 0, 0, "true"),         \
+        SPECTRAL_NORM
 static const struct cupel_field conv_fields[] = {CONV_FIELDS};
 static const struct cupel_field deconv_fields[] = {CONV_FIELDS,
                                                    FIELD("output_pad", PAIR, output_pad, 0, MAX_WINDOW, "0")};
 static const struct cupel_field linear_fields[] = {COMMON, INIT, FIELD("out", INT, out, 1, MAX_OUT, NULL),
-                                                   FIELD("bias", BOOL, bias, 0, 0, "true")};
+                                                   FIELD("bias", BOOL, bias, 0, 0, "true"), SPECTRAL_NORM};
+static const struct cupel_field embedding_fields[] = {COMMON, INIT, FIELD("out", INT, out, 1, MAX_OUT, NULL)};
 static const struct cupel_field batchnorm_fields[] = {
     COMMON, INIT, FIELD("momentum", NUMBER, momentum, 0, 1, "0.1"),
     FIELD("eps", NUMBER, eps, CUPEL_ABOVE_0, DBL_MAX, "1e-5")};
 static const struct cupel_field layernorm_fields[] = {
     COMMON, INIT, FIELD("eps", NUMBER, eps, CUPEL_ABOVE_0, DBL_MAX, "1e-5")};
+static const struct cupel_field instancenorm_fields[] = {
+    COMMON, INIT, FIELD("eps", NUMBER, eps, CUPEL_ABOVE_0, DBL_MAX, "1e-5"),
+    FIELD("affine", BOOL, affine, 0, 0, "false")};
+static const char *const upsample_modes[] = {
+    [CUPEL_UPSAMPLE_NEAREST] = "nearest", [CUPEL_UPSAMPLE_BILINEAR] = "bilinear"};
+static const struct cupel_field upsample_fields[] = {COMMON,
+                                                     FACTOR(PAIR),
+                                                     {.key = "mode",
+                                                      .type = CUPEL_FIELD_CHOICE,
+                                                      .offset = offsetof(struct layer_arguments, mode),
+                                                      .fallback = "nearest",
+                                                      .words = CUPEL_WORDS(upsample_modes)}};
+static const struct cupel_field pixel_shuffle_fields[] = {COMMON, FACTOR(INT)};
+static const struct cupel_field minibatch_std_fields[] = {COMMON,
+                                                          FIELD("group", INT, group, 2, MAX_OUT, "4")};
 /* A stride left out is the kernel's size: the arguments start as zeros. */
 static const struct cupel_field window_fields[] = {COMMON, FIELD("kernel", PAIR, kernel, 1, MAX_WINDOW, NULL),
                                                    FIELD("stride", PAIR, stride, 1, MAX_WINDOW, ""),
@@ -55,11 +74,24 @@ static struct cupel_tensor *refuse(const struct builder *builder, const struct l
                       cupel_shape_text(&x->shape, shape, sizeof shape), wanted, advice);
 }
 
-/* PyTorch's default: kaiming_uniform with slope sqrt(5), which is uniform within 1 / sqrt(fan in). */
+static struct cupel_tensor *refuse_images(const struct builder *builder, const struct layer *layer,
+                                          const struct cupel_tensor *x) {
+    return refuse(builder, layer, x, "images [N, C, H, W]", "put `reshape` before it");
+}
+
+/* PyTorch's default: kaiming_uniform with slope sqrt(5), which is uniform within 1 / sqrt(fan in). Names are those that
+ * torch.nn.utils.spectral_norm gives; `axis` is that of the weight's outputs. */
 static struct cupel_tensor *weight(struct builder *builder, const struct layer *layer,
-                                   struct cupel_shape shape) {
-    struct cupel_init init = {CUPEL_INIT_KAIMING_UNIFORM, sqrt(5), 0};
-    return builder_parameter(builder, "weight", &shape, layer->has_init ? &layer->init : &init);
+                                   struct cupel_shape shape, int axis) {
+    struct cupel_init kaiming = {CUPEL_INIT_KAIMING_UNIFORM, sqrt(5), 0}, unit = {CUPEL_INIT_DIRECTION, 0, 0};
+    const struct cupel_init *init = layer->has_init ? &layer->init : &kaiming;
+    const bool normalised = layer->arguments.spectral_norm;
+    struct cupel_tensor *w = builder_parameter(builder, normalised ? "weight_orig" : "weight", &shape, init);
+    if (!w || !normalised) return w;
+    const int64_t rows = shape.dim[axis], columns = cupel_shape_count(&shape) / rows;
+    struct cupel_tensor *u = builder_statistic(builder, "weight_u", &CUPEL_SHAPE(rows), &unit);
+    struct cupel_tensor *v = builder_statistic(builder, "weight_v", &CUPEL_SHAPE(columns), &unit);
+    return cupel_spectral_norm(w, u, v, axis, 1e-12, builder->training);
 }
 
 /* The bias of a layer with that weight shape, within the same bound; NULL when it has none. */
@@ -82,8 +114,7 @@ static struct cupel_tensor *build_convolution(struct builder *builder, const str
         conv.dilation[i] = (int)a->dilation[i];
         conv.output_pad[i] = (int)a->output_pad[i];
     }
-    if (x->shape.rank != 4)
-        return refuse(builder, layer, x, "images [N, C, H, W]", "put `reshape` before it");
+    if (x->shape.rank != 4) return refuse_images(builder, layer, x);
     int64_t in = x->shape.dim[1];
     if (in % a->groups || a->out % a->groups)
         return graph_fail(builder->graph, layer->kind->word,
@@ -91,7 +122,7 @@ static struct cupel_tensor *build_convolution(struct builder *builder, const str
                           (long long)a->out, (long long)a->groups);
     struct cupel_shape shape = CUPEL_SHAPE(transposed ? in : a->out, (transposed ? a->out : in) / a->groups,
                                            a->kernel[0], a->kernel[1]);
-    struct cupel_tensor *w = weight(builder, layer, shape), *b = bias(builder, layer, shape);
+    struct cupel_tensor *w = weight(builder, layer, shape, transposed), *b = bias(builder, layer, shape);
     return transposed ? cupel_deconv2d(x, w, b, &conv) : cupel_conv2d(x, w, b, &conv);
 }
 
@@ -110,8 +141,19 @@ static struct cupel_tensor *build_linear(struct builder *builder, const struct l
     if (x[0]->shape.rank != 2)
         return refuse(builder, layer, x[0], "vectors [N, features]", "put `flatten` before it");
     struct cupel_shape shape = CUPEL_SHAPE(layer->arguments.out, x[0]->shape.dim[1]);
-    struct cupel_tensor *w = weight(builder, layer, shape);
+    struct cupel_tensor *w = weight(builder, layer, shape, 0);
     return cupel_linear(x[0], w, bias(builder, layer, shape));
+}
+
+/* A row for each class, normal numbers as torch.nn.Embedding has them. */
+static struct cupel_tensor *build_embedding(struct builder *builder, const struct layer *layer,
+                                            struct cupel_tensor **x) {
+    struct cupel_init normal = {CUPEL_INIT_NORMAL, 0, 1};
+    struct cupel_shape shape = CUPEL_SHAPE(builder->network->model->data.classes, layer->arguments.out);
+    if (x[0]->dtype != CUPEL_I32) return refuse(builder, layer, x[0], "class labels", "add `from: label`");
+    struct cupel_tensor *w =
+        builder_parameter(builder, "weight", &shape, layer->has_init ? &layer->init : &normal);
+    return cupel_embedding(w, x[0]);
 }
 
 /* Weight and bias of a normalisation: ones (or `init`) and zeros. */
@@ -147,6 +189,20 @@ static struct cupel_tensor *build_layernorm(struct builder *builder, const struc
     return cupel_layernorm(x[0], w, b, layer->arguments.eps);
 }
 
+static struct cupel_tensor *build_instancenorm(struct builder *builder, const struct layer *layer,
+                                               struct cupel_tensor **x) {
+    const struct layer_arguments *a = &layer->arguments;
+    struct cupel_init zeros = {CUPEL_INIT_ZEROS, 0, 0};
+    if (x[0]->shape.rank < 3) return refuse(builder, layer, x[0], "[N, C, ...]", "put `reshape` before it");
+    if (!a->affine && layer->has_init)
+        return graph_fail(builder->graph, layer->kind->word, "`init` is for weights; add `affine: true`");
+    if (!a->affine) return cupel_instancenorm(x[0], NULL, NULL, a->eps);
+    struct cupel_shape shape = CUPEL_SHAPE(x[0]->shape.dim[1]);
+    struct cupel_tensor *w = gain(builder, layer, &shape),
+                        *b = builder_parameter(builder, "bias", &shape, &zeros);
+    return w && b ? cupel_instancenorm(x[0], w, b, a->eps) : NULL;
+}
+
 static struct cupel_pool window(const struct layer_arguments *a) {
     struct cupel_pool pool = {.exclude_pad = false};
     for (int i = 0; i < 2; i++) {
@@ -169,6 +225,24 @@ static struct cupel_tensor *build_avgpool(struct builder *builder, const struct 
     struct cupel_pool pool = window(&layer->arguments);
     (void)builder;
     return cupel_avgpool(x[0], &pool);
+}
+
+static struct cupel_tensor *build_upsample(struct builder *builder, const struct layer *layer,
+                                           struct cupel_tensor **x) {
+    if (x[0]->shape.rank != 4) return refuse_images(builder, layer, x[0]);
+    return cupel_upsample(x[0], layer->arguments.factor, (enum cupel_upsampling)layer->arguments.mode);
+}
+
+static struct cupel_tensor *build_pixel_shuffle(struct builder *builder, const struct layer *layer,
+                                                struct cupel_tensor **x) {
+    if (x[0]->shape.rank != 4) return refuse_images(builder, layer, x[0]);
+    return cupel_pixel_shuffle(x[0], layer->arguments.factor[0]);
+}
+
+static struct cupel_tensor *build_minibatch_std(struct builder *builder, const struct layer *layer,
+                                                struct cupel_tensor **x) {
+    (void)builder;
+    return cupel_minibatch_std(x[0], layer->arguments.group);
 }
 
 static struct cupel_tensor *build_leaky_relu(struct builder *builder, const struct layer *layer,
@@ -243,15 +317,25 @@ static struct cupel_tensor *build_concat(struct builder *builder, const struct l
     }
 #define PLAIN(text, function) \
     { .word = text, .fields = common_fields, .field_count = COUNT(common_fields), .apply = function }
+#define OF_LABEL(text, arguments, function)                                                      \
+    {                                                                                            \
+        .word = text, .fields = arguments, .field_count = COUNT(arguments), .takes_label = true, \
+        .build = function                                                                        \
+    }
 const struct layer_kind layer_kinds[] = {
     KIND("conv", conv_fields, build_conv),
     KIND("deconv", deconv_fields, build_deconv),
     KIND("linear", linear_fields, build_linear),
+    OF_LABEL("embedding", embedding_fields, build_embedding),
     KIND("batchnorm", batchnorm_fields, build_batchnorm),
     KIND("layernorm", layernorm_fields, build_layernorm),
+    KIND("instancenorm", instancenorm_fields, build_instancenorm),
+    KIND("minibatch_std", minibatch_std_fields, build_minibatch_std),
     KIND("maxpool", window_fields, build_maxpool),
     KIND("avgpool", window_fields, build_avgpool),
     PLAIN("global_avgpool", cupel_global_avgpool),
+    KIND("upsample", upsample_fields, build_upsample),
+    KIND("pixel_shuffle", pixel_shuffle_fields, build_pixel_shuffle),
     PLAIN("relu", cupel_relu),
     KIND("leaky_relu", leaky_relu_fields, build_leaky_relu),
     KIND("elu", elu_fields, build_elu),

@@ -32,7 +32,7 @@ static enum cupel_status labels_check(struct parser *parser, const struct layer 
     for (int i = 0; i < layer->input_count; i++) takes = takes || layer->inputs[i] == NETWORK_LABEL;
     if (!takes) return CUPEL_OK;
     const struct cupel_yaml_item *place = layer->arguments.from ? layer->arguments.from : layer->item;
-    char takers[200] = "no layer does yet";
+    char takers[200] = "";
     for (size_t i = 0, used = 0; i < layer_kind_count && used < sizeof takers; i++)
         if (layer_kinds[i].takes_label)
             used += (size_t)snprintf(takers + used, sizeof takers - used, "%s%s",
