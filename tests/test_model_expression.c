@@ -328,3 +328,64 @@ Test(model_expression, wrong_uses_are_refused_at_their_place) {
         cupel_model_free(model);
     }
 }
+
+/* ---- sizes ---- */
+
+#define GAN(generator, rest)                                                              \
+    "task: gan\nimage_size: 28\nparameters: {judge: 1}\n"                                 \
+    "data: {format: idx, path: /data, shape: [1, $image_size, $image_size]}\nnetworks:\n" \
+    "  generator: {input: {noise: [8, 1, 1]}, layers: [" generator                        \
+    "]}\n"                                                                                \
+    "  discriminator: {input: image, layers: [" rest                                      \
+    "flatten, linear: {out: $judge}]}\n"                                                  \
+    "train: {optimizer: adam, batch: 8, steps: 9}\n"
+#define UP "deconv: {out: 4, kernel: 7}, relu, deconv: {out: 1, kernel: 4, stride: 4}"
+
+/* Settings of a model, the message about it, and what follows the quoted line ("...": and so on). */
+static const struct {
+    const char *text, *setting, *place, *explained;
+} sizes[] = {
+    {model_text, "image_size=12", "m.yaml:12:18: 'times' is",
+     "\n    shapes of net: input [1, 12, 12] -> conv1 [4, 12, 12]\n"
+     "    image_size 12 does not fit; the nearest that do are 8 and 16"},
+    {model_text, "image_size=1", "m.yaml:12:18: 'times' is",
+     "\n    shapes of net: input [1, 1, 1] -> conv1 [4, 1, 1]\n"
+     "    image_size 1 does not fit; the nearest that does is 2"},
+    {model_text, "image_size=60000", "m.yaml:12:18: 'times' is",
+     "\n    shapes of net: input [1, 60000, 60000] -> conv1 [4, 60000, 60000]"},
+    {GAN(UP, ""), "image_size=30", "m.yaml:6:3: the generator must turn noise into images of [1, 30, 30]",
+     "\n    shapes of generator: noise [8, 1, 1] -> deconv1 [4, 7, 7] -> deconv2 [1, 28, 28]\n"
+     "    image_size 30 does not fit; the nearest that does is 28"},
+    {GAN(UP, ""), "image_size=2", "m.yaml:6:3:",
+     "\n    shapes of generator: noise [8, 1, 1] -> deconv1 [4, 7, 7] -> deconv2 [1, 28, 28]\n"
+     "    image_size 2 does not fit; the nearest that does is 28"},
+    {GAN(UP, ""), "parameters.judge=2", "m.yaml:7:3: the discriminator must turn an image into one number",
+     "\n    shapes of discriminator: input [1, 28, 28] -> flatten1 [784] -> linear1 [2]"},
+    {GAN("deconv: {out: 1, kernel: $image_size}", "conv: {out: 2, kernel: 9}, "), "image_size=4",
+     "m.yaml:7:42: conv2d",
+     "\n    shapes of discriminator: input [1, 4, 4]\n"
+     "    image_size 4 does not fit; the nearest that does is 9"},
+    {GAN("deconv: {out: 1, kernel: $(image_size * (image_size - 5) / (image_size - 5))}", ""), "image_size=5",
+     "m.yaml:6:76: the expression", "\n    image_size 5 does not fit; the nearest that do are 4 and 6"},
+    {GAN(UP,
+         "repeat: {name: r, times: 60, layers: [conv: {out: $(i + 1), kernel: 1}]}, conv: {out: $(1 / 2), "
+         "kernel: 1}, "),
+     "image_size=28", "m.yaml:7:",
+     "\n    shapes of discriminator: input [1, 28, 28] -> ... -> r.38.conv1 [39, 28, 28] -> r.39..."},
+};
+
+Test(model_expression, sizes_that_do_not_fit_are_explained) {
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct cupel_model *model;
+        struct cupel_error error = {0};
+        cr_expect_eq(cupel_model_read_text("m.yaml", sizes[i].text, strlen(sizes[i].text), &sizes[i].setting,
+                                           1, &model, &error),
+                     CUPEL_INVALID, "%zu", i);
+        cr_expect(strstr(error.message, sizes[i].place) == error.message, "%zu: %s", i, error.message);
+        const char *got = strstr(error.message, "^\n");
+        size_t length = strlen(sizes[i].explained);
+        bool open = !strcmp(sizes[i].explained + length - 3, "...");
+        cr_expect(got && !strncmp(got + 1, sizes[i].explained, open ? length - 3 : length + 1), "%zu: %s", i,
+                  error.message);
+    }
+}

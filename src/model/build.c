@@ -126,9 +126,10 @@ enum cupel_status network_probe(struct cupel_model *model, struct cupel_network 
         builder.labels = cupel_state(builder.graph, "label", CUPEL_I32, &CUPEL_SHAPE(1), NULL);
         probe_layers(&builder, made);
         const struct cupel_error *problem = cupel_graph_error(builder.graph);
-        if (problem->status == CUPEL_INVALID)
+        if (problem->status == CUPEL_INVALID) {
+            model->yaml.computed = true;
             status = cupel_yaml_fail(&model->yaml, builder.layer->item, error, "%s", problem->message);
-        else if (problem->status != CUPEL_OK)
+        } else if (problem->status != CUPEL_OK)
             status = cupel_fail(error, problem->status, "%s: %s", model->yaml.name, problem->message);
         else if (!network->parameter_count)
             status =

@@ -97,7 +97,9 @@ static bool accept(struct evaluation *e, const char *set, char *found) {
 }
 
 static enum cupel_status check_finite(struct evaluation *e, double value) {
-    return isfinite(value) ? CUPEL_OK : wrong(e, "has no finite value");
+    if (isfinite(value)) return CUPEL_OK;
+    e->yaml->computed = true;
+    return wrong(e, "has no finite value");
 }
 
 static enum cupel_status read_call(struct evaluation *e, const char *name, double *value) {
@@ -173,7 +175,10 @@ static enum cupel_status read_product(struct evaluation *e, double *value) {
     CUPEL_TRY(read_power(e, value));
     while (accept(e, "*/", &found)) {
         CUPEL_TRY(read_power(e, &factor));
-        if (found == '/' && factor == 0) return wrong(e, "divides by zero");
+        if (found == '/' && factor == 0) {
+            e->yaml->computed = true;
+            return wrong(e, "divides by zero");
+        }
         *value = found == '/' ? *value / factor : *value * factor;
     }
     return check_finite(e, *value);

@@ -29,6 +29,7 @@ static enum cupel_status mismatch(struct cupel_yaml *yaml, const struct cupel_ya
                                   const struct cupel_field *field, const char *wanted,
                                   struct cupel_error *error) {
     char shown[CUPEL_YAML_SHOWN];
+    if (item->written) yaml->computed = true;
     return cupel_yaml_fail(yaml, item, error, "'%s' is %s; it must be %s", field->key,
                            cupel_yaml_shown(item, shown, sizeof shown), wanted);
 }

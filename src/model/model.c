@@ -86,7 +86,14 @@ static enum cupel_status names_read(struct cupel_model *model, const struct cupe
 /* "[1, 28, 28]" for a message. */
 #define SHAPE_TEXT(shape) cupel_shape_text(&(shape), (char[120]){0}, 120)
 
-static enum cupel_status check_classifier(const struct cupel_model *model, struct cupel_error *error) {
+/* Whether the network's shapes are good; if not, it is to blame for what is said next. */
+static bool shapes_good(struct cupel_model *model, const struct cupel_network *network, bool good) {
+    model->suspect = network;
+    model->yaml.computed = !good;
+    return good;
+}
+
+static enum cupel_status check_classifier(struct cupel_model *model, struct cupel_error *error) {
     const struct cupel_network *network = &model->networks[0];
     struct cupel_shape output = cupel_network_output(network);
     const struct cupel_yaml_item *last = network->layers[network->layer_count - 1].item;
@@ -99,7 +106,7 @@ static enum cupel_status check_classifier(const struct cupel_model *model, struc
     if (network->labels)
         return cupel_yaml_fail(&model->yaml, network->item, error,
                                "a classifier must not look at the labels; remove the layer `from: label`");
-    if (output.rank != 1 || output.dim[0] != model->data.classes)
+    if (!shapes_good(model, network, output.rank == 1 && output.dim[0] == model->data.classes))
         return cupel_yaml_fail(&model->yaml, last, error,
                                "the network ends in %s for each image, but data.classes is %lld; end it with "
                                "`linear: {out: %lld}`",
@@ -108,7 +115,7 @@ static enum cupel_status check_classifier(const struct cupel_model *model, struc
     return CUPEL_OK;
 }
 
-static enum cupel_status check_gan(const struct cupel_model *model, const struct cupel_yaml_item *networks,
+static enum cupel_status check_gan(struct cupel_model *model, const struct cupel_yaml_item *networks,
                                    struct cupel_error *error) {
     const struct cupel_network *generator = cupel_model_network_named(model, "generator");
     const struct cupel_network *discriminator = cupel_model_network_named(model, "discriminator");
@@ -118,12 +125,14 @@ static enum cupel_status check_gan(const struct cupel_model *model, const struct
                                "task gan has the networks 'generator', 'discriminator' and, for InfoGAN, "
                                "'code'; call them so and remove others");
     struct cupel_shape image = cupel_network_output(generator), verdict = cupel_network_output(discriminator);
-    if (!generator->noise || !cupel_shape_equal(&image, &model->data.shape))
+    bool makes_images = generator->noise && cupel_shape_equal(&image, &model->data.shape);
+    bool judges = !discriminator->noise && !discriminator->source && cupel_shape_count(&verdict) == 1;
+    if (!shapes_good(model, generator, makes_images))
         return cupel_yaml_fail(
             &model->yaml, generator->item, error,
             "the generator must turn noise into images of %s (data.shape); from %s it makes %s",
             SHAPE_TEXT(model->data.shape), generator->noise ? "noise" : "images", SHAPE_TEXT(image));
-    if (discriminator->noise || discriminator->source || cupel_shape_count(&verdict) != 1)
+    if (!shapes_good(model, discriminator, judges))
         return cupel_yaml_fail(&model->yaml, discriminator->item, error,
                                "the discriminator must turn an image into one number; from %s it makes %s",
                                discriminator->noise    ? "noise"
@@ -137,8 +146,8 @@ static enum cupel_status check_gan(const struct cupel_model *model, const struct
     return CUPEL_OK;
 }
 
-static enum cupel_status interpret(struct cupel_model *model, const char *const *settings, int count,
-                                   struct cupel_error *error) {
+enum cupel_status model_interpret(struct cupel_model *model, const char *const *settings, int count,
+                                  struct cupel_error *error) {
     struct cupel_yaml *yaml = &model->yaml;
     struct model_items items = {0};
     model->overrides = cupel_heap_alloc(&yaml->heap, (size_t)count + 1, sizeof *model->overrides);
@@ -171,7 +180,9 @@ static enum cupel_status read_model(const char *name, const char *text, size_t l
     if (!made) return cupel_fail(error, CUPEL_NOMEM, "%s: out of memory while reading", name);
     enum cupel_status status = text ? cupel_yaml_read_text(&made->yaml, name, text, length, error)
                                     : cupel_yaml_read_file(&made->yaml, name, error);
-    if (status == CUPEL_OK) status = interpret(made, settings, count, error);
+    if (status == CUPEL_OK) status = model_interpret(made, settings, count, error);
+    if (status == CUPEL_INVALID && error && made->image_size && made->yaml.computed)
+        size_explain(made, error);
     if (status == CUPEL_OK)
         *model = made;
     else

@@ -105,7 +105,16 @@ struct cupel_model {
     struct cupel_train_settings train;
     struct cupel_network *networks;
     int network_count;
+    const struct cupel_network *suspect; /* the one that is being read or checked */
 };
+
+/* Turns the tree that was read into settings and networks, after the overrides. */
+enum cupel_status model_interpret(struct cupel_model *model, const char *const *settings, int count,
+                                  struct cupel_error *error);
+
+/* Adds to the message about a model that makes no sense at its image size the shapes that were made, and the
+ * nearest sizes at which it would. */
+void size_explain(const struct cupel_model *model, struct cupel_error *error);
 
 /* Read `data:` and `train:`; the task is known. */
 enum cupel_status data_read(struct cupel_model *model, const struct cupel_yaml_item *item,
@@ -122,7 +131,7 @@ enum cupel_status networks_read(struct cupel_model *model, const struct cupel_ya
                                 const struct cupel_yaml_item *blocks, struct cupel_error *error);
 
 /* Builds the network once for one sample, to find its parameters and what each layer makes and costs, and to
- * report shapes that do not fit at their line. */
+ * report shapes that do not fit at their line; the `infos` of the layers before that are filled. */
 enum cupel_status network_probe(struct cupel_model *model, struct cupel_network *network,
                                 struct cupel_error *error);
 

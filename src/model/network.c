@@ -8,6 +8,7 @@ enum { MAX_INPUT = 1 << 24 };
 
 /* ---- layers ---- */
 
+/* Room for a layer, which counts once it is read. */
 static enum cupel_status layer_new(struct parser *parser, const struct cupel_yaml_item *word,
                                    struct layer **layer) {
     struct cupel_network *network = parser->network;
@@ -22,7 +23,8 @@ static enum cupel_status layer_new(struct parser *parser, const struct cupel_yam
         network->layers = layers;
         parser->layer_room = room;
     }
-    *layer = &network->layers[network->layer_count++];
+    *layer = &network->layers[network->layer_count];
+    *(*layer) = (struct layer){0};
     return CUPEL_OK;
 }
 
@@ -71,7 +73,7 @@ static enum cupel_status layer_read(struct parser *parser, struct scope *scope, 
     layer->has_init = layer->arguments.init_item != NULL;
     if (layer->has_init)
         CUPEL_TRY(init_read(parser->yaml, layer->arguments.init_item, &layer->init, parser->error));
-    name->layer = scope->previous = parser->network->layer_count - 1;
+    name->layer = scope->previous = parser->network->layer_count++;
     return CUPEL_OK;
 }
 
@@ -199,12 +201,16 @@ static enum cupel_status network_read(struct parser *parser, const struct cupel_
         .bindings = bindings, .prefix = "", .input = NETWORK_INPUT, .previous = NETWORK_INPUT};
     *network = (struct cupel_network){.name = item->key->text, .model = parser->model, .item = item->key};
     parser->layer_room = 0;
+    parser->model->suspect = network;
     CUPEL_TRY(name_check(parser->yaml, item->key, parser->error));
     CUPEL_TRY(cupel_fields_read(parser->yaml, item->key, item, "network", network_fields, 2, &items,
                                 parser->error));
     CUPEL_TRY(expression_expand(parser->yaml, items.input, bindings, NULL, &input, parser->error));
     CUPEL_TRY(input_read(parser, input));
-    CUPEL_TRY(layers_parse(parser, &scope, items.layers, "'layers'"));
+    enum cupel_status status = layers_parse(parser, &scope, items.layers, "'layers'");
+    if (status == CUPEL_INVALID && parser->yaml->computed && network->layer_count)
+        network_probe(parser->model, network, NULL); /* for the shapes so far */
+    CUPEL_TRY(status);
     if (!network->layer_count || scope.previous != network->layer_count - 1)
         return cupel_yaml_fail(parser->yaml, items.layers, parser->error,
                                "the list ends in a block that has no layers here; add one behind it");

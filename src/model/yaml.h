@@ -37,6 +37,7 @@ struct cupel_yaml {
     const char *text;
     size_t length;
     size_t items;
+    bool computed; /* what was complained about is the value of an expression */
     struct cupel_yaml_item *root;
 };
 
