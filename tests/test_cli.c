@@ -105,6 +105,8 @@ static const struct {
     {"plan .", "cupel: .: "},
     {"plan m.yaml --set train.epoch=3",
      "cupel: --set train.epoch=3: unknown key of train 'epoch'; did you mean 'epochs'?"},
+    {"train m.yaml --set data.format=folder",
+     "cupel: --set data.format=folder: data sets of this format cannot be read yet; convert the images to"},
     {"plan m.yaml --set train.epochs", "cupel: --set train.epochs: this is no setting; write key=value"},
     {"plan m.yaml --set", "cupel: --set needs a value: --set KEY=VALUE"},
 };

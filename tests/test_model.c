@@ -1,5 +1,6 @@
 /* Model files: what is read, and what is refused where. */
 #include <criterion/criterion.h>
+#include <glob.h>
 #include <stdio.h>
 
 #include "model/model.h"
@@ -136,7 +137,7 @@ static const struct {
      "did you mean 'train'? (known: task, image_size, parameters, data, networks, "},
     {"train:\n", "train: 3\nother:\n", "m.yaml:26:1:", "unknown key of the model 'other'"},
     /* data */
-    {"format: idx", "format: mnist", "m.yaml:3:11:", "unknown format 'mnist'; (known: idx)"},
+    {"format: idx", "format: mnist", "m.yaml:3:11:", "unknown format 'mnist'; (known: idx, cifar10, folder)"},
     {"  path: /data\n", "", "m.yaml:2:1:", "data needs the key 'path'"},
     {"[1, 28, 28]", "[28, 28]", "m.yaml:5:10:", "three: [channels, height, width]"},
     {"[1, 28, 28]", "[1, 28, 0]", "m.yaml:5:18:", "'shape' is '0'"},
@@ -277,22 +278,88 @@ Test(model, wrong_models_are_refused_at_their_place) {
     }
 }
 
+static int64_t parameters_of(const struct cupel_model *model) {
+    int64_t total = 0;
+    const struct cupel_network *network;
+    for (int i = 0; (network = cupel_model_network(model, i)); i++) {
+        int count;
+        const struct cupel_layer_info *layers = cupel_network_layers(network, &count);
+        for (int j = 0; j < count; j++) total += layers[j].parameters;
+    }
+    return total;
+}
+
+/* Those of DCGAN are of PyTorch's example, 3,576,704 and 2,765,568. */
 Test(model, known_networks_have_known_sizes) {
     static const struct {
         const char *file;
         int64_t parameters;
-    } cases[] = {{"lenet5", 61706}, {"mlp", 235146}, {"perceptron", 7850}};
+    } cases[] = {{"lenet5", 61706}, {"mlp", 235146}, {"perceptron", 7850}, {"dcgan64", 3576704 + 2765568}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char path[400];
         struct cupel_model *model;
         struct cupel_error error = {0};
         snprintf(path, sizeof path, "%s/models/%s.yaml", CUPEL_SOURCE_DIR, cases[i].file);
         cr_assert_eq(cupel_model_read(path, NULL, 0, &model, &error), CUPEL_OK, "%s", error.message);
-        int count;
-        int64_t total = 0;
-        const struct cupel_layer_info *layers = cupel_network_layers(cupel_model_network(model, 0), &count);
-        for (int j = 0; j < count; j++) total += layers[j].parameters;
-        cr_expect_eq(total, cases[i].parameters, "%s has %lld", path, (long long)total);
+        cr_expect_eq(parameters_of(model), cases[i].parameters, "%s has %lld", path,
+                     (long long)parameters_of(model));
+        cupel_model_free(model);
+    }
+}
+
+/* Every model of ours: its head names its size, a paper of a year, and the command; narrower ones and other sizes
+ * can be had where the file says so. */
+Test(model, ours_say_what_they_are) {
+    glob_t models;
+    cr_assert_eq(glob(CUPEL_SOURCE_DIR "/models/*.yaml", 0, NULL, &models), 0);
+    cr_assert_geq(models.gl_pathc, 11);
+    for (size_t i = 0; i < models.gl_pathc; i++) {
+        struct cupel_model *model;
+        struct cupel_error error = {0};
+        const char *path = models.gl_pathv[i];
+        cr_assert_eq(cupel_model_read(path, NULL, 0, &model, &error), CUPEL_OK, "%s", error.message);
+        size_t length;
+        const char *text = cupel_model_text(model, &length), *task = strstr(text, "\ntask:");
+        char head[2000], size[40], command[400];
+        cr_assert(task && (size_t)(task - text) < sizeof head, "%s", path);
+        snprintf(head, sizeof head, "%.*s", (int)(task - text), text);
+        int64_t count = parameters_of(model), millions = count / 1000000;
+        long long thousands = count / 1000 % 1000, ones = count % 1000;
+        if (millions)
+            snprintf(size, sizeof size, "%lld,%03lld,%03lld parameters", (long long)millions, thousands,
+                     ones);
+        else
+            snprintf(size, sizeof size, "%lld,%03lld parameters", thousands, ones);
+        cr_expect(strstr(head, size), "%s does not say %s", path, size);
+        snprintf(command, sizeof command, "#     cupel train models/%s", strrchr(path, '/') + 1);
+        cr_expect(strstr(head, command), "%s does not say how to train it", path);
+        cr_expect(strstr(head, ", 19") || strstr(head, ", 20"), "%s names no year", path);
+        cupel_model_free(model);
+    }
+    globfree(&models);
+}
+
+Test(model, dcgans_have_other_widths_and_sizes) {
+    static const struct {
+        const char *file, *settings[3];
+        int64_t parameters;
+    } cases[] = {
+        {"dcgan28",
+         {"parameters.ngf=8", "parameters.ndf=8", "image_size=32"},
+         100 * 16 * 64 + 16 * 8 * 16 + 8 * 16 + 48 + 8 * 16 + 8 * 16 * 16 + 16 * 64 + 32},
+        {"dcgan64", {"image_size=32", "data.format=cifar10", "train.epochs=1"}, 1732224},
+        {"dcgan32", {"image_size=64", "data.format=folder", "train.epochs=1"}, 6342272},
+        {"dcgan128", {"image_size=64", "data.format=folder", "train.epochs=1"}, 6342272},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char path[400];
+        struct cupel_model *model;
+        struct cupel_error error = {0};
+        snprintf(path, sizeof path, "%s/models/%s.yaml", CUPEL_SOURCE_DIR, cases[i].file);
+        cr_assert_eq(cupel_model_read(path, cases[i].settings, 3, &model, &error), CUPEL_OK, "%s",
+                     error.message);
+        cr_expect_eq(parameters_of(model), cases[i].parameters, "%s has %lld", path,
+                     (long long)parameters_of(model));
         cupel_model_free(model);
     }
 }

@@ -24,11 +24,16 @@ struct cupel_network;
 
 enum cupel_task { CUPEL_TASK_CLASSIFY, CUPEL_TASK_GAN };
 
-enum cupel_data_format { CUPEL_DATA_IDX };
+enum cupel_data_format {
+    CUPEL_DATA_IDX,
+    CUPEL_DATA_CIFAR10, /* cannot be opened yet */
+    CUPEL_DATA_FOLDER,  /* cannot be opened yet */
+};
 
 /* `data:`. Pixels are divided by 255, then normalised as (x - mean[c]) / deviation[c]. */
 struct cupel_data_settings {
     enum cupel_data_format format;
+    const char *place; /* of the format in the model file, "dcgan64.yaml:9:11", for messages */
     const char *path;
     struct cupel_shape shape;       /* of one image: [C, H, W] */
     int64_t classes;                /* 0: the data has no labels that matter */

@@ -13,7 +13,8 @@ enum {
 
 /* ---- data ---- */
 
-static const char *const format_words[] = {[CUPEL_DATA_IDX] = "idx"};
+static const char *const format_words[] = {
+    [CUPEL_DATA_IDX] = "idx", [CUPEL_DATA_CIFAR10] = "cifar10", [CUPEL_DATA_FOLDER] = "folder"};
 
 struct data_items {
     struct cupel_data_settings settings;
@@ -122,6 +123,11 @@ enum cupel_status data_read(struct cupel_model *model, const struct cupel_yaml_i
     CUPEL_TRY(cupel_fields_read(&model->yaml, item->key, item, "data", data_fields, COUNT(data_fields),
                                 &items, error));
     model->data = items.settings;
+    const struct cupel_yaml_item *format = cupel_yaml_find(item, "format");
+    model->data.place = format->setting ? cupel_heap_text(&model->yaml.heap, "--set %s", format->setting)
+                                        : cupel_heap_text(&model->yaml.heap, "%s:%d:%d", model->yaml.name,
+                                                          format->line, format->column);
+    if (!model->data.place) return cupel_yaml_no_memory(&model->yaml, error);
     if (model->data.shape.rank != 3)
         return cupel_yaml_fail(&model->yaml, cupel_yaml_find(item, "shape"), error,
                                "'shape' has %d numbers; it must have three: [channels, height, width]",

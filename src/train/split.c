@@ -42,10 +42,15 @@ void division_free(struct division *division) {
 
 enum cupel_status split_open(const struct setup *setup, struct cupel_dataset *dataset,
                              struct cupel_error *error) {
-    static const char *const formats[] = {[CUPEL_DATA_IDX] = "idx"};
     const struct cupel_data_settings *data = setup->data;
+    if (data->format != CUPEL_DATA_IDX)
+        return cupel_fail(
+            error, CUPEL_UNSUPPORTED,
+            "%s: data sets of this format cannot be read yet; convert the images to `idx`, or look "
+            "at the model with `cupel plan`, which needs none",
+            data->place);
     const struct cupel_dataset_spec spec = {
-        .format = formats[data->format],
+        .format = "idx",
         .path = setup->data_path,
         .shape = {data->shape.dim[0], data->shape.dim[1], data->shape.dim[2]},
         .classes = data->classes,

@@ -51,7 +51,7 @@ static void emit_network(const struct cupel_network *network, const struct cupel
     struct cupel_tensor *x = cupel_state(graph, "image", CUPEL_F32, &shape, NULL),
                         *labels = cupel_state(graph, "label", CUPEL_I32, &CUPEL_SHAPE(64), NULL),
                         *y = cupel_network_forward(network, parts, x, labels, true, NULL),
-                        *gradient = cupel_parts_grad(parts, cupel_sum(y, ~0u >> (32 - 2), false), NULL);
+                        *gradient = cupel_parts_grad(parts, cupel_sum(y, CUPEL_ALL_AXES, false), NULL);
     compile(graph, (struct cupel_tensor *[]){y, gradient}, 2, options, cupel_network_name(network));
 }
 
