@@ -113,8 +113,12 @@ static struct cupel_tensor *add_input(struct trial *trial, int i) {
     case CASE_U8:
         return cupel_state(trial->graph, name, CUPEL_U8, &in->shape, NULL);
     default:
-        return cupel_state(trial->graph, name, trial->graph->real, &in->shape, NULL);
+        break;
     }
+    if (!(trial->odd >> i & 1)) return cupel_state(trial->graph, name, trial->graph->real, &in->shape, NULL);
+    const int64_t count = cupel_shape_count(&in->shape);
+    return cupel_part(cupel_state(trial->graph, name, trial->graph->real, &CUPEL_SHAPE(count + 1), NULL),
+                      NULL, 1, &in->shape, NULL);
 }
 
 bool need_device(const char *name) {
@@ -131,8 +135,9 @@ bool need_device(const char *name) {
     return has;
 }
 
-void trial_build(struct trial *trial, const struct op_case *one, const char *device, enum cupel_dtype real) {
-    *trial = (struct trial){.one = one, .n_in = case_inputs(one)};
+static void build(struct trial *trial, const struct op_case *one, const char *device, enum cupel_dtype real,
+                  unsigned odd) {
+    *trial = (struct trial){.one = one, .n_in = case_inputs(one), .odd = odd};
     if (cupel_device_open(device, 2, &trial->device, &trial->error) != CUPEL_OK) return;
     trial->store = cupel_store_new(trial->device, 1);
     trial->graph = cupel_graph_new(real);
@@ -143,19 +148,36 @@ void trial_build(struct trial *trial, const struct op_case *one, const char *dev
     if (!trial->n_out) cupel_fail(&trial->error, CUPEL_FAILED, "the case built no output");
 }
 
+void trial_build(struct trial *trial, const struct op_case *one, const char *device, enum cupel_dtype real) {
+    build(trial, one, device, real, 0);
+}
+
+void trial_build_odd(struct trial *trial, const struct op_case *one, const char *device, unsigned odd) {
+    build(trial, one, device, CUPEL_F32, odd);
+}
+
+static bool reset_input(struct trial *trial, int i) {
+    const struct cupel_tensor *in = trial->in[i];
+    double *values = case_values(&trial->one->in[i], &in->shape, (uint64_t)i);
+    int64_t count = tensor_count(in);
+    for (int64_t k = 0; k < count && trial->coarse && is_real(in); k++) values[k] = coarse(values[k]);
+    if (in->node->op == OP_part) { /* what lies before it is not for reading */
+        values = realloc(values, (size_t)++count * sizeof *values);
+        memmove(values + 1, values, (size_t)(count - 1) * sizeof *values);
+        values[0] = NAN;
+        in = in->node->in[0];
+    }
+    struct cupel_error unused = {0};
+    /* An input that the outputs do not need is not in the store. */
+    const bool done = write_state(trial->store, in->node->attr.state.name, in, values, &unused) ||
+                      unused.status == CUPEL_INVALID;
+    free(values);
+    return done;
+}
+
 bool trial_reset(struct trial *trial) {
     bool done = true;
-    for (int i = 0; i < trial->n_in && done; i++) {
-        double *values = case_values(&trial->one->in[i], &trial->in[i]->shape, (uint64_t)i);
-        const char *name = trial->in[i]->node->attr.state.name;
-        const int64_t count = trial->coarse && is_real(trial->in[i]) ? tensor_count(trial->in[i]) : 0;
-        for (int64_t k = 0; k < count; k++) values[k] = coarse(values[k]);
-        struct cupel_error unused = {0};
-        /* An input that the outputs do not need is not in the store. */
-        done =
-            write_state(trial->store, name, trial->in[i], values, &unused) || unused.status == CUPEL_INVALID;
-        free(values);
-    }
+    for (int i = 0; i < trial->n_in && done; i++) done = reset_input(trial, i);
     return done;
 }
 

@@ -13,7 +13,8 @@ struct trial {
     struct cupel_plan *plan;
     struct cupel_tensor *in[CASE_MAX_IN], *out[CASE_MAX_OUT];
     int n_in, n_out;
-    bool coarse; /* real inputs are rounded to bf16, so that all precisions begin with the same numbers */
+    unsigned odd; /* bit i: input i is a part of a state that begins at its second element */
+    bool coarse;  /* real inputs are rounded to bf16, so that all precisions begin with the same numbers */
     struct cupel_error error;
 };
 
@@ -23,6 +24,8 @@ bool need_device(const char *name);
 
 /* Opens the device and builds the case's nodes. Values are the same for every device and dtype. */
 void trial_build(struct trial *trial, const struct op_case *one, const char *device, enum cupel_dtype real);
+/* The same with some real inputs at odd addresses: `odd` as in struct trial. */
+void trial_build_odd(struct trial *trial, const struct op_case *one, const char *device, unsigned odd);
 /* Compiles for outputs[0..count) and writes all inputs. False with trial->error set on failure. */
 bool trial_compile(struct trial *trial, struct cupel_tensor *const *outputs, int count,
                    const struct cupel_plan_options *options);

@@ -1,5 +1,6 @@
 /* The module's table, which the loader (plan/module.c) asks for. */
 #include "plan/module.h"
+#include "cuda/align.h"
 #include "cuda/device.h"
 
 /* Every op's prepare: one that no file defines is a link error. */
@@ -15,7 +16,8 @@ static enum cupel_status cuda_prepare(struct cupel_device *device, struct call *
     if (call->node->graph->real != CUPEL_F32)
         return cupel_fail(error, CUPEL_UNSUPPORTED, "device %s computes in f32; use device reference for f64",
                           device->backend->name);
-    return prepares[call->node->op](call, error);
+    CUPEL_TRY(prepares[call->node->op](call, error));
+    return cuda_align(call, error);
 }
 
 static enum layout cuda_layout(const struct cupel_graph *graph) {

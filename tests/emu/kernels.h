@@ -59,6 +59,9 @@ struct atomic_results {
 };
 int launch_atomics(struct atomic_results *results, const int *bin, int n, void *stream);
 
+/* results[i] = numbers[i] / by, none below 0. */
+int launch_quotients(int64_t *results, const int64_t *numbers, int n, int64_t by, void *stream);
+
 /* Reverses each block of `threads` floats through dynamic shared memory, of which `floats` are asked for. */
 int launch_reverse(float *x, int threads, int blocks, int floats, void *stream);
 

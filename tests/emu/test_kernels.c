@@ -78,6 +78,57 @@ Test(kernels, axpy) {
     }
 }
 
+/* On both sides of what is divided by a multiplication. */
+Test(kernels, quotient) {
+    const int64_t around = INT64_C(1) << 31,
+                  numbers[] = {0,
+                               1,
+                               2,
+                               6,
+                               31,
+                               32,
+                               33,
+                               999999937,
+                               around - 2,
+                               around - 1,
+                               around,
+                               around + 1,
+                               2 * around - 1,
+                               2 * around,
+                               3 * around + 5,
+                               INT64_C(1000000007) * 999,
+                               (around << 10) + 7,
+                               INT64_MAX - 1,
+                               INT64_MAX},
+                  divisors[] = {1,
+                                2,
+                                3,
+                                5,
+                                7,
+                                31,
+                                32,
+                                33,
+                                640,
+                                65537,
+                                around / 2 - 1,
+                                around / 2,
+                                around / 2 + 1,
+                                around - 1,
+                                around,
+                                around + 1,
+                                2 * around + 3,
+                                INT64_MAX};
+    enum { N = sizeof numbers / sizeof *numbers };
+    int64_t *in = upload(numbers, sizeof numbers), *out = device(sizeof numbers), got[N];
+    for (size_t d = 0; d < sizeof divisors / sizeof *divisors; d++) {
+        ok(launch_quotients(out, in, N, divisors[d], NULL));
+        download(got, out, sizeof got);
+        for (int i = 0; i < N; i++)
+            cr_expect_eq(got[i], numbers[i] / divisors[d], "%lld / %lld is not %lld", (long long)numbers[i],
+                         (long long)divisors[d], (long long)got[i]);
+    }
+}
+
 Test(kernels, block_sum) {
     FOR_EACH_ORDER {
         for (int threads = 32; threads <= 1024; threads *= 2) {

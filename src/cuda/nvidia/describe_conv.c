@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cuda/align.h"
 #include "cuda/cuda.h"
-#include "cuda/nvidia/align.h"
 
 static const char *const way_names[CONV_WAYS] = {"whole", "apart", "narrow"};
 
@@ -46,7 +46,7 @@ bool conv_describe(const struct call *call, enum conv_way way, struct cudnn_conv
                                 : op == OP_conv2d_image ? &call->in[0]
                                                         : &call->in[1];
     const bool nhwc = cuda_is_nhwc(image) && cuda_is_nhwc(result);
-    if (!way_applies(call, way) || !nvidia_aligned(call->node)) return false;
+    if (!way_applies(call, way) || !cuda_all_aligned(call->node)) return false;
     if (!nhwc && !(cuda_is_nchw(image) && cuda_is_nchw(result))) return false;
     const union attr *attr = &call->node->attr;
     *conv = (struct cudnn_conv){.op = op,

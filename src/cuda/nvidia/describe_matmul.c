@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cuda/nvidia/align.h"
+#include "cuda/align.h"
 
 static const char *const way_names[MATMUL_WAYS] = {"whole", "apart"};
 
@@ -54,7 +54,7 @@ bool matmul_describe(const struct call *call, enum matmul_way way, struct lt_pro
     const bool linear = call->node->op == OP_linear, plain = is_plain(call);
     const bool transpose_a = !linear && call->node->attr.shape.transpose_a,
                transpose_b = linear || call->node->attr.shape.transpose_b;
-    if (!nvidia_aligned(call->node) || (way == MATMUL_APART && plain)) return false;
+    if (!cuda_all_aligned(call->node) || (way == MATMUL_APART && plain)) return false;
     *product =
         (struct lt_product){.a = matrix_of(&call->in[1]),
                             .b = matrix_of(&call->in[0]),
