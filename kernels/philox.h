@@ -27,8 +27,8 @@
 #define PHILOX_FN static inline
 #endif
 
-/* Who draws; keeps initial values, ops and shuffles apart under one seed. */
-enum philox_domain { PHILOX_OPS, PHILOX_INIT, PHILOX_SHUFFLE };
+/* Who draws; keeps ops, initial values, shuffles and latents to sample from apart under one seed. */
+enum philox_domain { PHILOX_OPS, PHILOX_INIT, PHILOX_SHUFFLE, PHILOX_SAMPLE };
 
 struct philox_block {
     uint32_t word[4];

@@ -3,6 +3,7 @@
 #define CUPEL_H
 
 #include "cupel/data.h"
+#include "cupel/gan.h"
 #include "cupel/graph.h"
 #include "cupel/image.h"
 #include "cupel/model.h"

@@ -2,10 +2,7 @@
 #ifndef CUPEL_IMAGE_H
 #define CUPEL_IMAGE_H
 
-#include <stddef.h>
-#include <stdint.h>
-
-#include "cupel/status.h"
+#include "cupel/tensor.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -38,6 +35,18 @@ enum cupel_status cupel_image_read(const char *path, int channels, struct cupel_
 enum cupel_status cupel_image_write(const char *path, const struct cupel_image *image,
                                     const struct cupel_image_text *texts, size_t count,
                                     struct cupel_error *error);
+
+/* Reads the text of that key, `iTXt`, `tEXt` or `zTXt`, of a PNG file; *value is the caller's to free, NULL when the file
+ * has none. CUPEL_INVALID as for cupel_image_read. */
+enum cupel_status cupel_image_read_text(const char *path, const char *key, char **value,
+                                        struct cupel_error *error);
+
+/* Lays `count` images, u8 [count, C, H, W] with `shape` [C, H, W], into one, row by row, with gray lines of 2 pixels
+ * between them; places left over stay gray. Free the pixels with cupel_image_free. CUPEL_INVALID: there are more images
+ * than rows x columns, C is neither 1 nor 3, or the picture would have more than 2^28 pixels. */
+enum cupel_status cupel_image_grid(const uint8_t *images, const struct cupel_shape *shape, int64_t count,
+                                   int64_t rows, int64_t columns, struct cupel_image *grid,
+                                   struct cupel_error *error);
 
 /* Frees the pixels and zeroes the image. */
 void cupel_image_free(struct cupel_image *image);

@@ -9,8 +9,6 @@
 
 #include "io/file.h"
 
-static const uint64_t most_pixels = UINT64_C(1) << 28;
-
 struct coder {
     png_structp png;
     png_infop info;
@@ -74,7 +72,7 @@ static bool decode_rows(struct coder *coder) {
     png_read_info(coder->png, coder->info);
     coder->width = png_get_image_width(coder->png, coder->info);
     coder->height = png_get_image_height(coder->png, coder->info);
-    if ((uint64_t)coder->width * coder->height > most_pixels) png_error(coder->png, "more than 2^28 pixels");
+    if ((uint64_t)coder->width * coder->height > IMAGE_PIXELS) png_error(coder->png, "more than 2^28 pixels");
     png_set_scale_16(coder->png);
     png_set_palette_to_rgb(coder->png);
     png_set_expand_gray_1_2_4_to_8(coder->png);
@@ -104,6 +102,20 @@ static void split_channels(const struct coder *coder, struct cupel_image *image)
     }
 }
 
+/* Decodes a whole file; the coder is to be closed in any case. */
+static enum cupel_status decode(const char *file, struct coder *coder, struct cupel_error *error) {
+    if (coder->left < 8 || png_sig_cmp(coder->bytes, 0, 8))
+        return cupel_fail(error, CUPEL_INVALID, "%s: is no PNG image", file);
+    if (decode_rows(coder)) return CUPEL_OK;
+    return cupel_fail(error, CUPEL_INVALID, "%s: the PNG image cannot be read: %s", file, coder->reason);
+}
+
+static void decode_close(struct coder *coder) {
+    png_destroy_read_struct(&coder->png, &coder->info, NULL);
+    free(coder->interleaved);
+    free(coder->rows);
+}
+
 enum cupel_status image_decode(const char *file, const unsigned char *bytes, size_t size, int channels,
                                struct cupel_image *image, struct cupel_error *error) {
     *image = (struct cupel_image){0};
@@ -111,12 +123,8 @@ enum cupel_status image_decode(const char *file, const unsigned char *bytes, siz
         return cupel_fail(error, CUPEL_INVALID, "%s: an image is read with 1 or 3 channels, not %d", file,
                           channels);
     struct coder coder = {.bytes = bytes, .left = size};
-    enum cupel_status status = CUPEL_OK;
-    if (size < 8 || png_sig_cmp(bytes, 0, 8)) {
-        status = cupel_fail(error, CUPEL_INVALID, "%s: is no PNG image", file);
-    } else if (!decode_rows(&coder)) {
-        status = cupel_fail(error, CUPEL_INVALID, "%s: the PNG image cannot be read: %s", file, coder.reason);
-    } else {
+    enum cupel_status status = decode(file, &coder, error);
+    if (status == CUPEL_OK) {
         image->channels = channels ? channels : coder.channels;
         image->height = (int)coder.height;
         image->width = (int)coder.width;
@@ -126,9 +134,7 @@ enum cupel_status image_decode(const char *file, const unsigned char *bytes, siz
         else
             status = cupel_fail(error, CUPEL_NOMEM, "%s: no memory for its pixels", file);
     }
-    png_destroy_read_struct(&coder.png, &coder.info, NULL);
-    free(coder.interleaved);
-    free(coder.rows);
+    decode_close(&coder);
     return status;
 }
 
@@ -139,6 +145,33 @@ enum cupel_status cupel_image_read(const char *path, int channels, struct cupel_
     *image = (struct cupel_image){0};
     CUPEL_TRY(file_read(path, PTRDIFF_MAX, &bytes, &size, error));
     enum cupel_status status = image_decode(path, bytes, size, channels, image, error);
+    free(bytes);
+    return status;
+}
+
+/* The text of a key in a file that has been decoded; *value stays NULL without one. */
+static enum cupel_status find_text(const char *file, const struct coder *coder, const char *key, char **value,
+                                   struct cupel_error *error) {
+    png_textp texts;
+    const int count = png_get_text(coder->png, coder->info, &texts, NULL);
+    for (int i = 0; i < count; i++) {
+        if (strcmp(texts[i].key, key) != 0) continue;
+        *value = strdup(texts[i].text ? texts[i].text : "");
+        return *value ? CUPEL_OK : cupel_fail(error, CUPEL_NOMEM, "%s: no memory for its texts", file);
+    }
+    return CUPEL_OK;
+}
+
+enum cupel_status cupel_image_read_text(const char *path, const char *key, char **value,
+                                        struct cupel_error *error) {
+    unsigned char *bytes;
+    size_t size;
+    *value = NULL;
+    CUPEL_TRY(file_read(path, PTRDIFF_MAX, &bytes, &size, error));
+    struct coder coder = {.bytes = bytes, .left = size};
+    enum cupel_status status = decode(path, &coder, error);
+    if (status == CUPEL_OK) status = find_text(path, &coder, key, value, error);
+    decode_close(&coder);
     free(bytes);
     return status;
 }

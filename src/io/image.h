@@ -5,6 +5,8 @@
 #include "base/buffer.h"
 #include "cupel/image.h"
 
+enum { IMAGE_PIXELS = 1 << 28 }; /* the most that an image may have */
+
 /* As cupel_image_read from bytes in memory; `file` is their name for messages. */
 enum cupel_status image_decode(const char *file, const unsigned char *bytes, size_t size, int channels,
                                struct cupel_image *image, struct cupel_error *error);
