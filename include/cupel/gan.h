@@ -35,9 +35,12 @@ enum cupel_status cupel_latents_draw(const struct cupel_model *model, uint64_t s
 /* The classes that can be asked for: the labels of a conditional model, the categories of an InfoGAN; 0 for others. */
 int64_t cupel_latents_classes(const struct cupel_model *model);
 
-/* Makes latent `index` one of a class, below cupel_latents_classes. */
+/* Makes latent `index` one of a class, below cupel_latents_classes; and each row of a grid with so many columns one of
+ * the next class. The latents are the model's. */
 void cupel_latents_set_class(const struct cupel_model *model, struct cupel_latents *latents, int64_t index,
                              int64_t class_index);
+void cupel_latents_class_rows(const struct cupel_model *model, struct cupel_latents *latents,
+                              int64_t columns);
 
 /* `rows` walks of `steps` latents each: row r goes from ends[2 r] to ends[2 r + 1], both included, on the great circle
  * through them (Shoemake: "Animating rotation with quaternion curves", 1985; White: "Sampling generative networks", 2016).
@@ -73,8 +76,8 @@ enum cupel_status cupel_latents_load(const char *path, struct cupel_latents *lat
 enum cupel_batchnorm_mode { CUPEL_BATCHNORM_RUNNING, CUPEL_BATCHNORM_BATCH };
 
 /* The generator's images of all latents, u8 [count, data.shape], from `weights`, a file as for cupel_predict. They are made
- * in batches of options->batch; with statistics of the batch these count, and the last batch is filled up with the first
- * latents. CUPEL_INVALID: the latents do not fit the model, or the weights are not there or do not fit. */
+ * in batches of at most options->batch; with statistics of the batch these count, and the last batch is filled up with the
+ * first latents. CUPEL_INVALID: the latents do not fit the model, or the weights are not there or do not fit. */
 enum cupel_status cupel_sample(const struct cupel_model *model, const struct cupel_run_options *options,
                                const char *weights, enum cupel_batchnorm_mode mode,
                                const struct cupel_latents *latents, uint8_t *images,

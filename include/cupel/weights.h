@@ -69,6 +69,9 @@ enum cupel_status cupel_weights_load(const char *path, struct cupel_weights *wei
 enum cupel_status cupel_weights_save(const struct cupel_weights *weights, const char *path,
                                      struct cupel_error *error);
 
+/* The CRC-32 (zlib's) of a whole file, to tell files apart. Statuses as for cupel_weights_load. */
+enum cupel_status cupel_file_checksum(const char *path, uint32_t *checksum, struct cupel_error *error);
+
 /* Frees everything in the list and leaves it empty. */
 void cupel_weights_free(struct cupel_weights *weights);
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/common.h"
+#include "cupel/gan.h"
 
 enum { MAX_MATRIX = 20, NAME_WIDTH = 16 };
 
@@ -53,22 +54,60 @@ static void print_matrix(const struct cupel_evaluation *evaluation) {
     }
 }
 
+static enum cupel_status print_accuracy(const struct cupel_model *model, const struct arguments *arguments,
+                                        struct cupel_error *error) {
+    struct cupel_run_options options = run_options(arguments);
+    struct cupel_evaluation evaluation = {0};
+    if (arguments->features || arguments->features_weights || arguments->count)
+        return cupel_fail(error, CUPEL_INVALID, "%s: --features, --features-weights and --n are for gans",
+                          cupel_model_name(model));
+    CUPEL_TRY(cupel_evaluate(model, &options, arguments->weights, 0, &evaluation, error));
+    printf("%s with %s on %s test images\n\n", cupel_model_name(model), arguments->weights,
+           count_text(evaluation.count));
+    printf("loss      %.4f\naccuracy  %.2f %%\n", evaluation.loss, 100 * evaluation.accuracy);
+    if (evaluation.classes > 5) printf("top-5     %.2f %%\n", 100 * evaluation.top5);
+    print_classes(model, &evaluation);
+    print_matrix(&evaluation);
+    cupel_evaluation_free(&evaluation);
+    return CUPEL_OK;
+}
+
+/* ---- gans ---- */
+
+static enum cupel_status print_quality(const struct cupel_model *model, const struct arguments *arguments,
+                                       struct cupel_error *error) {
+    enum { DEFAULT_COUNT = 10000 };
+    struct cupel_run_options options = run_options(arguments);
+    struct cupel_quality quality;
+    struct cupel_model *classifier;
+    if (!arguments->features || !arguments->features_weights)
+        return cupel_fail(
+            error, CUPEL_INVALID,
+            "%s: images of a gan are judged by a classifier's features: name a model by --features "
+            "and its weights by --features-weights",
+            cupel_model_name(model));
+    CUPEL_TRY(cupel_model_read(arguments->features, NULL, 0, &classifier, error));
+    enum cupel_status status =
+        cupel_quality(model, &options, arguments->weights, classifier, arguments->features_weights,
+                      arguments->count ? arguments->count : DEFAULT_COUNT, &quality, error);
+    cupel_model_free(classifier);
+    if (status) return status;
+    printf("%s with %s: %s generated and %s test images, by %s features of %s with %s\n\n",
+           cupel_model_name(model), arguments->weights, count_text(quality.generated),
+           count_text(quality.real), count_text(quality.features), arguments->features,
+           arguments->features_weights);
+    printf("frechet_distance  %.6g\nprecision         %.4f\nrecall            %.4f\n",
+           quality.frechet_distance, quality.precision, quality.recall);
+    return CUPEL_OK;
+}
+
 int command_eval(const struct arguments *arguments) {
     struct cupel_model *model;
     struct cupel_error error = {0};
     if (model_open(arguments, &model, &error)) return complain_error(&error);
-    struct cupel_run_options options = run_options(arguments);
-    struct cupel_evaluation evaluation = {0};
-    enum cupel_status status = cupel_evaluate(model, &options, arguments->weights, 0, &evaluation, &error);
-    if (status == CUPEL_OK) {
-        printf("%s with %s on %s test images\n\n", cupel_model_name(model), arguments->weights,
-               count_text(evaluation.count));
-        printf("loss      %.4f\naccuracy  %.2f %%\n", evaluation.loss, 100 * evaluation.accuracy);
-        if (evaluation.classes > 5) printf("top-5     %.2f %%\n", 100 * evaluation.top5);
-        print_classes(model, &evaluation);
-        print_matrix(&evaluation);
-    }
-    cupel_evaluation_free(&evaluation);
+    enum cupel_status status = cupel_model_task(model) == CUPEL_TASK_GAN
+                                   ? print_quality(model, arguments, &error)
+                                   : print_accuracy(model, arguments, &error);
     cupel_model_free(model);
     return status ? complain_error(&error) : EXIT_DONE;
 }

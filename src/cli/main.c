@@ -13,11 +13,18 @@ static const struct command commands[] = {
      "events and report.html. The first interrupt saves a checkpoint and stops; --resume goes on from it.",
      command_train},
     {"eval", COMMAND_EVAL, "MODEL", "Measure trained weights on the test split",
-     "Prints loss, accuracy, top-5 accuracy, the accuracy of each class and the confusion matrix.",
+     "Prints loss, accuracy, top-5 accuracy, the accuracy of each class and the confusion matrix. Of a gan:\n"
+     "the Frechet distance between generated and test images in a classifier's features, precision and "
+     "recall.",
      command_eval},
     {"predict", COMMAND_PREDICT, "MODEL IMAGE...", "Classify PNG images",
      "Images are turned into gray or RGB as the model wants them; their size must be the model's.",
      command_predict},
+    {"sample", COMMAND_SAMPLE, "MODEL", "Make images with a trained generator",
+     "Writes a PNG file with seed, model and checksum of the weights as text, and the latents beside it. "
+     "The\n"
+     "same seed gives the same images.",
+     command_sample},
     {"plan", COMMAND_PLAN, "MODEL", "Show a model: layers, shapes, parameters, FLOPs, and the plan of a step",
      "Needs no data set.", command_plan},
     {"dump", COMMAND_DUMP, "MODEL", "Run training steps on a given batch and write every value to a file",

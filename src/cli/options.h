@@ -17,8 +17,10 @@ struct arguments {
     const char *const *images;
     int image_count;
     const char *data, *device, *precision, *out, *weights, *init, *batch_file;
-    int64_t epochs, steps, batch, seed, threads; /* 0: not given; the seed -1 */
-    bool deterministic, stream, resume;
+    const char *features, *features_weights; /* a classifier's model and weights */
+    const char *grid, *label, *vector, *latents, *batchnorm;
+    int64_t epochs, steps, batch, seed, threads, count; /* 0: not given; the seed -1 */
+    bool deterministic, stream, resume, single, interpolate;
     const char **settings; /* of --set */
     int setting_count;
     const char **words; /* arguments that are no flags */
@@ -41,11 +43,13 @@ enum {
     COMMAND_PLAN = 1 << 3,
     COMMAND_DUMP = 1 << 4,
     COMMAND_DOCTOR = 1 << 5,
+    COMMAND_SAMPLE = 1 << 6,
 };
 
 int command_train(const struct arguments *arguments);
 int command_eval(const struct arguments *arguments);
 int command_predict(const struct arguments *arguments);
+int command_sample(const struct arguments *arguments);
 int command_plan(const struct arguments *arguments);
 int command_dump(const struct arguments *arguments);
 int command_doctor(const struct arguments *arguments);

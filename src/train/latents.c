@@ -33,10 +33,15 @@ enum cupel_status latents_make(int64_t count, const struct cupel_shape *shape, b
 
 /* ---- drawing ---- */
 
+/* The model is a gan, and has been checked to have room for its code. */
 struct latent_layout latent_layout(const struct cupel_model *model) {
-    const struct cupel_network *generator = cupel_model_network_named(model, "generator");
-    const struct cupel_shape shape = cupel_network_input(generator);
+    const struct cupel_gan_settings *gan = &cupel_model_train(model)->gan;
+    const struct cupel_shape shape = cupel_network_input(cupel_model_network_named(model, "generator"));
     struct latent_layout layout = {.normals = cupel_shape_count(&shape)};
+    if (!cupel_model_network_named(model, "code")) return layout;
+    layout.categories = gan->categories;
+    layout.uniforms = gan->continuous;
+    layout.normals -= layout.categories + layout.uniforms;
     return layout;
 }
 
@@ -62,6 +67,56 @@ void latents_fill(struct cupel_latents *latents, const struct latent_layout *lay
     }
 }
 
+static bool takes_label(const struct cupel_model *model) {
+    return cupel_network_takes_label(cupel_model_network_named(model, "generator"));
+}
+
+enum cupel_status cupel_latents_draw(const struct cupel_model *model, uint64_t seed, int64_t count,
+                                     struct cupel_latents *latents, struct cupel_error *error) {
+    *latents = (struct cupel_latents){0};
+    CUPEL_TRY(latents_check_model(model, error));
+    if (seed > INT64_MAX)
+        return cupel_fail(error, CUPEL_INVALID, "the seed %" PRIu64 " is too large; use less than 2^63",
+                          seed);
+    const struct cupel_shape shape = cupel_network_input(cupel_model_network_named(model, "generator"));
+    const struct latent_layout layout = latent_layout(model);
+    CUPEL_TRY(latents_make(count, &shape, takes_label(model), latents, error));
+    latents_fill(latents, &layout, seed);
+    for (int64_t i = 0; latents->labels && i < count; i++)
+        latents->labels[i] = (int32_t)(i % cupel_model_data(model)->classes);
+    return CUPEL_OK;
+}
+
+enum cupel_status latents_check_model(const struct cupel_model *model, struct cupel_error *error) {
+    if (cupel_model_task(model) == CUPEL_TASK_GAN) return CUPEL_OK;
+    return cupel_fail(error, CUPEL_UNSUPPORTED, "%s: images are made by models of `task: gan`; this is none",
+                      cupel_model_name(model));
+}
+
+/* ---- classes ---- */
+
+int64_t cupel_latents_classes(const struct cupel_model *model) {
+    if (latents_check_model(model, NULL)) return 0;
+    return takes_label(model) ? cupel_model_data(model)->classes : latent_layout(model).categories;
+}
+
+void cupel_latents_set_class(const struct cupel_model *model, struct cupel_latents *latents, int64_t index,
+                             int64_t class_index) {
+    const struct latent_layout layout = latent_layout(model);
+    const int64_t size = layout.normals + layout.categories + layout.uniforms;
+    if (latents->labels) latents->labels[index] = (int32_t)class_index;
+    if (takes_label(model)) return;
+    float *category = latents->noise + index * size + layout.normals;
+    for (int64_t i = 0; i < layout.categories; i++) category[i] = i == class_index ? 1.0f : 0.0f;
+}
+
+void cupel_latents_class_rows(const struct cupel_model *model, struct cupel_latents *latents,
+                              int64_t columns) {
+    const int64_t classes = cupel_latents_classes(model);
+    for (int64_t i = 0; classes && i < latents->count; i++)
+        cupel_latents_set_class(model, latents, i, i / columns % classes);
+}
+
 /* ---- between ---- */
 
 /* Shoemake's formula; where the two lie on one line, no circle is defined, and the way is straight. */
@@ -81,6 +136,62 @@ void latent_between(const float *from, const float *to, int64_t size, double par
     }
     for (int64_t i = 0; i < size; i++)
         between[i] = (float)(weight_from * (double)from[i] + weight_to * (double)to[i]);
+}
+
+enum cupel_status cupel_latents_interpolate(const struct cupel_model *model, const struct cupel_latents *ends,
+                                            int64_t rows, int64_t steps, struct cupel_latents *walks,
+                                            struct cupel_error *error) {
+    *walks = (struct cupel_latents){0};
+    CUPEL_TRY(latents_check_fit(model, ends, error));
+    int64_t count;
+    if (rows < 1 || steps < 2 || __builtin_mul_overflow(rows, steps, &count))
+        return cupel_fail(error, CUPEL_INVALID,
+                          "%" PRId64 " rows of %" PRId64 " steps are no way; a row has 2 steps or more", rows,
+                          steps);
+    if (ends->count / 2 < rows)
+        return cupel_fail(error, CUPEL_INVALID,
+                          "%" PRId64 " rows have %" PRId64 " ends, but there are %" PRId64 " latents", rows,
+                          2 * rows, ends->count);
+    const struct latent_layout layout = latent_layout(model);
+    const int64_t size = cupel_shape_count(&ends->shape), codes = size - layout.normals;
+    CUPEL_TRY(latents_make(count, &ends->shape, ends->labels != NULL, walks, error));
+    walks->seed = ends->seed;
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t row = i / steps;
+        const float *from = ends->noise + 2 * row * size, *to = from + size;
+        float *here = walks->noise + i * size;
+        latent_between(from, to, layout.normals, (double)(i % steps) / (double)(steps - 1), here);
+        memcpy(here + layout.normals, from + layout.normals, (size_t)codes * sizeof *here);
+        if (walks->labels) walks->labels[i] = ends->labels[2 * row];
+    }
+    return CUPEL_OK;
+}
+
+/* ---- do they fit ---- */
+
+enum cupel_status latents_check_fit(const struct cupel_model *model, const struct cupel_latents *latents,
+                                    struct cupel_error *error) {
+    CUPEL_TRY(latents_check_model(model, error));
+    const char *name = cupel_model_name(model);
+    const struct cupel_shape shape = cupel_network_input(cupel_model_network_named(model, "generator"));
+    char had[120], wanted[120];
+    if (!cupel_shape_equal(&shape, &latents->shape))
+        return cupel_fail(error, CUPEL_INVALID,
+                          "%s: the generator takes noise of shape %s, the latents have %s", name,
+                          cupel_shape_text(&shape, wanted, sizeof wanted),
+                          cupel_shape_text(&latents->shape, had, sizeof had));
+    if (!takes_label(model)) return CUPEL_OK;
+    if (!latents->labels)
+        return cupel_fail(error, CUPEL_INVALID,
+                          "%s: the generator takes labels, but the latents have none; choose a class", name);
+    const int64_t classes = cupel_model_data(model)->classes;
+    for (int64_t i = 0; i < latents->count; i++)
+        if (latents->labels[i] < 0 || latents->labels[i] >= classes)
+            return cupel_fail(error, CUPEL_INVALID,
+                              "%s: latent %" PRId64 " has label %" PRId32 ", which is none of the %" PRId64
+                              " classes",
+                              name, i, latents->labels[i], classes);
+    return CUPEL_OK;
 }
 
 /* ---- files ---- */

@@ -1,4 +1,4 @@
-/* Making latents, without a look at the model. */
+/* The inside of latents. */
 #ifndef CUPEL_TRAIN_LATENTS_H
 #define CUPEL_TRAIN_LATENTS_H
 
@@ -13,6 +13,11 @@ struct latent_layout latent_layout(const struct cupel_model *model);
 /* Memory for `count` zero latents, with labels if asked for. */
 enum cupel_status latents_make(int64_t count, const struct cupel_shape *shape, bool labels,
                                struct cupel_latents *latents, struct cupel_error *error);
+
+/* CUPEL_UNSUPPORTED unless the model is a gan; CUPEL_INVALID unless its generator can take the latents. */
+enum cupel_status latents_check_model(const struct cupel_model *model, struct cupel_error *error);
+enum cupel_status latents_check_fit(const struct cupel_model *model, const struct cupel_latents *latents,
+                                    struct cupel_error *error);
 
 /* Draws all noise. */
 void latents_fill(struct cupel_latents *latents, const struct latent_layout *layout, uint64_t seed);
