@@ -1,5 +1,8 @@
 #include "train/classify.h"
 
+#include "graph/node.h"
+#include "model/model.h"
+
 enum { NO_LABEL = -100 }; /* PyTorch's ignore_index; no data set has it */
 
 /* The network's outputs for images, in the shape that its input has. */
@@ -57,12 +60,13 @@ void training_point(const float *sums, double steps, struct cupel_training_point
     point->accuracy = (double)sums[METRIC_CORRECT] / steps;
 }
 
-/* The network in evaluation mode. */
+/* The network in evaluation mode; `activations` as for cupel_network_forward. */
 static struct cupel_tensor *infer(const struct setup *setup, struct cupel_graph *graph,
-                                  struct cupel_tensor *images, bool average) {
+                                  struct cupel_tensor *images, bool average,
+                                  struct cupel_tensor **activations) {
     const struct learner *learner = &setup->learners[CUPEL_ROLE_CLASSIFIER];
     struct cupel_tensor *range = average ? range_state(learner, graph, EMA_PREFIX) : NULL;
-    return forward(setup, cupel_network_parts(learner->network, graph, range), images, false, NULL);
+    return forward(setup, cupel_network_parts(learner->network, graph, range), images, false, activations);
 }
 
 enum cupel_status evaluation_compile(const struct setup *setup, const struct samples *samples, int64_t batch,
@@ -71,7 +75,7 @@ enum cupel_status evaluation_compile(const struct setup *setup, const struct sam
     if (!graph) return cupel_fail(error, CUPEL_NOMEM, "no memory for the evaluation step");
     int64_t classes = setup->data->classes;
     struct cupel_tensor *labels, *images = batch_next(setup, graph, samples, batch, &labels);
-    struct cupel_tensor *logits = infer(setup, graph, images, average);
+    struct cupel_tensor *logits = infer(setup, graph, images, average, NULL);
     int five = classes < 5 ? (int)classes : 5;
     metrics_add(graph, EVAL_METRICS,
                 (struct cupel_tensor *[]){cupel_scale(loss_of(setup, logits, labels), (double)batch, 0),
@@ -87,16 +91,34 @@ enum cupel_status evaluation_compile(const struct setup *setup, const struct sam
     return status;
 }
 
-enum cupel_status prediction_compile(const struct setup *setup, int64_t batch, struct cupel_plan **plan,
-                                     struct cupel_error *error) {
+/* What goes into the last layer with weights, [N, numbers]. */
+static struct cupel_tensor *features_of(const struct setup *setup, struct cupel_graph *graph,
+                                        struct cupel_tensor *images) {
+    const struct cupel_network *network = setup->learners[CUPEL_ROLE_CLASSIFIER].network;
+    int count, last = 0;
+    const struct cupel_layer_info *layers = cupel_network_layers(network, &count);
+    struct cupel_tensor **made = graph_alloc(graph, (size_t)count * sizeof(struct cupel_tensor *));
+    if (!made || !infer(setup, graph, images, false, made)) return NULL;
+    for (int i = 0; i < count; i++)
+        if (layers[i].parameters) last = i;
+    const int input = network->layers[last].inputs[0];
+    return cupel_flatten(input == NETWORK_INPUT ? images : made[input]);
+}
+
+enum cupel_status prediction_compile(const struct setup *setup, int64_t batch, enum prediction_kind kind,
+                                     struct prediction *prediction, struct cupel_error *error) {
     struct cupel_graph *graph = cupel_graph_new(CUPEL_F32);
     if (!graph) return cupel_fail(error, CUPEL_NOMEM, "no memory for the prediction step");
     struct cupel_shape shape = batch_shape(&setup->data->shape, batch);
-    struct cupel_tensor *pixels = cupel_state(graph, PREDICT_IMAGES, CUPEL_U8, &shape, NULL);
-    struct cupel_tensor *probabilities =
-        cupel_softmax(infer(setup, graph, batch_normalise(setup, pixels), false), 1);
+    struct cupel_tensor *images =
+        batch_normalise(setup, cupel_state(graph, PREDICT_IMAGES, CUPEL_U8, &shape, NULL));
+    struct cupel_tensor *output = kind == PREDICT_FEATURES
+                                      ? features_of(setup, graph, images)
+                                      : cupel_softmax(infer(setup, graph, images, false, NULL), 1);
+    *prediction =
+        (struct prediction){.batch = batch, .width = output ? cupel_tensor_shape(output)->dim[1] : 0};
     enum cupel_status status =
-        cupel_compile(setup->store, graph, &probabilities, 1, &setup->plan, plan, error);
+        cupel_compile(setup->store, graph, &output, 1, &setup->plan, &prediction->plan, error);
     cupel_graph_free(graph);
     return status;
 }

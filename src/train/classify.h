@@ -35,10 +35,20 @@ void training_point(const float *sums, double steps, struct cupel_training_point
 enum cupel_status evaluation_compile(const struct setup *setup, const struct samples *samples, int64_t batch,
                                      bool average, struct cupel_plan **plan, struct cupel_error *error);
 
-/* Compiles the forward pass of images in the state PREDICT_IMAGES, u8 [batch, data.shape]; output as above.
- */
+/* The forward pass of images in the state PREDICT_IMAGES, u8 [batch, data.shape], whose output has `width` numbers of each: the
+ * probabilities of the classes, or the classifier's features, which are what goes into its last layer with weights. */
 #define PREDICT_IMAGES "predict.images"
-enum cupel_status prediction_compile(const struct setup *setup, int64_t batch, struct cupel_plan **plan,
-                                     struct cupel_error *error);
+enum prediction_kind { PREDICT_CLASSES, PREDICT_FEATURES };
+struct prediction {
+    struct cupel_plan *plan;
+    int64_t batch, width;
+};
+enum cupel_status prediction_compile(const struct setup *setup, int64_t batch, enum prediction_kind kind,
+                                     struct prediction *prediction, struct cupel_error *error);
+
+/* Runs it on all images, u8 [count, data.shape]; `outputs` is f32 [count, width]. */
+enum cupel_status prediction_run(struct setup *setup, const struct prediction *prediction,
+                                 const uint8_t *images, int64_t count, float *outputs,
+                                 struct cupel_error *error);
 
 #endif

@@ -33,7 +33,7 @@ enum cupel_status latents_make(int64_t count, const struct cupel_shape *shape, b
 
 /* ---- drawing ---- */
 
-/* The model is a gan, and has been checked to have room for its code. */
+/* The model is a gan. */
 struct latent_layout latent_layout(const struct cupel_model *model) {
     const struct cupel_gan_settings *gan = &cupel_model_train(model)->gan;
     const struct cupel_shape shape = cupel_network_input(cupel_model_network_named(model, "generator"));
@@ -88,9 +88,16 @@ enum cupel_status cupel_latents_draw(const struct cupel_model *model, uint64_t s
 }
 
 enum cupel_status latents_check_model(const struct cupel_model *model, struct cupel_error *error) {
-    if (cupel_model_task(model) == CUPEL_TASK_GAN) return CUPEL_OK;
-    return cupel_fail(error, CUPEL_UNSUPPORTED, "%s: images are made by models of `task: gan`; this is none",
-                      cupel_model_name(model));
+    if (cupel_model_task(model) != CUPEL_TASK_GAN)
+        return cupel_fail(error, CUPEL_UNSUPPORTED,
+                          "%s: images are made by models of `task: gan`; this is none",
+                          cupel_model_name(model));
+    const struct latent_layout layout = latent_layout(model);
+    if (layout.normals >= 0) return CUPEL_OK;
+    return cupel_fail(error, CUPEL_INVALID,
+                      "%s: the generator's noise has too few numbers for the code of `infogan`: %" PRId64
+                      " categories and %" PRId64 " continuous ones",
+                      cupel_model_name(model), layout.categories, layout.uniforms);
 }
 
 /* ---- classes ---- */

@@ -50,8 +50,21 @@ static const char *short_of(const struct load *load, const char *name) {
                                      : NULL;
 }
 
-static bool is_other(const char *name) {
+/* Whether a tensor belongs to a network of the model that is not in the setup. */
+static bool is_elsewhere(const struct setup *setup, const char *name) {
+    const struct cupel_network *network;
+    for (int i = 0; (network = cupel_model_network(setup->model, i)); i++) {
+        const size_t length = strlen(cupel_network_name(network));
+        bool here = strncmp(name, cupel_network_name(network), length) != 0 || name[length] != '.';
+        for (int j = 0; j < setup->learner_count; j++) here |= setup->learners[j].network == network;
+        if (!here) return true;
+    }
+    return false;
+}
+
+static bool is_other(const struct setup *setup, const char *name) {
     size_t length = strlen(name), ending = strlen(other_ending);
+    if (is_elsewhere(setup, name)) return true;
     for (size_t i = 0; i < sizeof other_prefixes / sizeof *other_prefixes; i++)
         if (strncmp(name, other_prefixes[i], strlen(other_prefixes[i])) == 0) return true;
     for (size_t i = 0; i < sizeof other_names / sizeof *other_names; i++)
@@ -144,7 +157,7 @@ void load_value(struct load *load, const char *name, enum cupel_dtype dtype, int
 
 enum cupel_status load_end(struct load *load, enum cupel_status status, struct cupel_error *error) {
     for (size_t i = 0; i < load->file->count && status == CUPEL_OK; i++)
-        if (!load->claimed[i] && !is_other(load->file->tensors[i].name))
+        if (!load->claimed[i] && !is_other(load->setup, load->file->tensors[i].name))
             report(load, "unexpected:", load->file->tensors[i].name);
     if (status == CUPEL_OK && load->problems)
         status = cupel_fail(error, CUPEL_INVALID,

@@ -10,38 +10,46 @@
 
 /* ---- prediction ---- */
 
-/* Predicts batch by batch; the last one is filled up with black images. */
-static enum cupel_status predict_all(struct setup *setup, struct cupel_plan *plan, int64_t batch,
-                                     const uint8_t *images, int64_t count, float *probabilities,
-                                     uint8_t *pixels, float *outputs, struct cupel_error *error) {
-    size_t image = (size_t)cupel_shape_count(&setup->data->shape), classes = (size_t)setup->data->classes;
-    for (int64_t first = 0; first < count; first += batch) {
-        size_t here = (size_t)(count - first < batch ? count - first : batch);
-        memset(pixels, 0, (size_t)batch * image);
-        memcpy(pixels, images + (size_t)first * image, here * image);
-        CUPEL_TRY(cupel_store_write(setup->store, PREDICT_IMAGES, pixels, (size_t)batch * image, error));
-        CUPEL_TRY(cupel_run(plan, error));
-        CUPEL_TRY(cupel_plan_read(plan, 0, outputs, (size_t)batch * classes * sizeof *outputs, error));
-        memcpy(probabilities + (size_t)first * classes, outputs, here * classes * sizeof *outputs);
+/* The last batch is filled up with black images. `pixels` and `made` have room for a batch. */
+static enum cupel_status predict_batches(struct setup *setup, const struct prediction *prediction,
+                                         const uint8_t *images, int64_t count, uint8_t *pixels, float *made,
+                                         float *outputs, struct cupel_error *error) {
+    const size_t image = (size_t)cupel_shape_count(&setup->data->shape), width = (size_t)prediction->width;
+    const size_t batch = (size_t)prediction->batch;
+    for (size_t first = 0; first < (size_t)count; first += batch) {
+        const size_t left = (size_t)count - first, here = left < batch ? left : batch;
+        memset(pixels, 0, batch * image);
+        memcpy(pixels, images + first * image, here * image);
+        CUPEL_TRY(cupel_store_write(setup->store, PREDICT_IMAGES, pixels, batch * image, error));
+        CUPEL_TRY(cupel_run(prediction->plan, error));
+        CUPEL_TRY(cupel_plan_read(prediction->plan, 0, made, batch * width * sizeof *made, error));
+        memcpy(outputs + first * width, made, here * width * sizeof *made);
     }
     return CUPEL_OK;
 }
 
+enum cupel_status prediction_run(struct setup *setup, const struct prediction *prediction,
+                                 const uint8_t *images, int64_t count, float *outputs,
+                                 struct cupel_error *error) {
+    const size_t batch = (size_t)prediction->batch;
+    uint8_t *pixels = malloc(batch * (size_t)cupel_shape_count(&setup->data->shape));
+    float *made = malloc(batch * (size_t)prediction->width * sizeof *made);
+    const enum cupel_status status =
+        pixels && made ? predict_batches(setup, prediction, images, count, pixels, made, outputs, error)
+                       : cupel_fail(error, CUPEL_NOMEM, "no memory for a batch of %zu images", batch);
+    free(pixels);
+    free(made);
+    return status;
+}
+
 static enum cupel_status predict(struct setup *setup, const char *weights, const uint8_t *images,
                                  int64_t count, float *probabilities, struct cupel_error *error) {
-    int64_t batch = count < setup->train.batch ? count : setup->train.batch;
-    struct cupel_plan *plan;
-    CUPEL_TRY(prediction_compile(setup, batch, &plan, error));
-    uint8_t *pixels = malloc((size_t)(batch * cupel_shape_count(&setup->data->shape)));
-    float *outputs = malloc((size_t)(batch * setup->data->classes) * sizeof *outputs);
+    const int64_t batch = count < setup->train.batch ? count : setup->train.batch;
+    struct prediction prediction;
+    CUPEL_TRY(prediction_compile(setup, batch, PREDICT_CLASSES, &prediction, error));
     enum cupel_status status = load_weights(setup, weights, LOAD_AVERAGE, error);
-    if (!pixels || !outputs)
-        status = cupel_fail(error, CUPEL_NOMEM, "no memory for a batch of %lld images", (long long)batch);
-    else if (status == CUPEL_OK)
-        status = predict_all(setup, plan, batch, images, count, probabilities, pixels, outputs, error);
-    free(pixels);
-    free(outputs);
-    cupel_plan_free(plan);
+    if (status == CUPEL_OK) status = prediction_run(setup, &prediction, images, count, probabilities, error);
+    cupel_plan_free(prediction.plan);
     return status;
 }
 

@@ -2,10 +2,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "train/classify.h"
 #include "train/frechet.h"
 #include "train/load.h"
 #include "train/neighbours.h"
-#include "train/predict.h"
 #include "train/sampler.h"
 #include "train/split.h"
 
@@ -98,14 +98,13 @@ static enum cupel_status gather(const struct cupel_model *model, const struct cu
     return status;
 }
 
-static enum cupel_status look(struct setup *setup, const struct features *features, struct crowd *crowd,
+static enum cupel_status look(struct setup *setup, const struct prediction *features, struct crowd *crowd,
                               struct cupel_error *error) {
-    crowd->features = calloc((size_t)crowd->count, (size_t)features->size * sizeof *crowd->features);
+    crowd->features = calloc((size_t)crowd->count, (size_t)features->width * sizeof *crowd->features);
     if (!crowd->features)
         return cupel_fail(error, CUPEL_NOMEM, "no memory for the features of %" PRId64 " images",
                           crowd->count);
-    return predict_all(setup, features->plan, features->batch, crowd->images, crowd->count, features->size,
-                       crowd->features, error);
+    return prediction_run(setup, features, crowd->images, crowd->count, crowd->features, error);
 }
 
 /* The features of all images, in the eyes of a classifier. */
@@ -114,19 +113,20 @@ static enum cupel_status look_at_both(const struct cupel_model *classifier,
                                       struct crowd *real, struct crowd *generated, int64_t *size,
                                       struct cupel_error *error) {
     struct setup setup;
-    struct features features;
+    struct prediction features;
     struct cupel_run_options own = *options;
     own.data = NULL;
     own.batch = 0; /* the classifier's own */
     CUPEL_TRY(setup_open(classifier, &own, &setup, error));
-    enum cupel_status status = features_compile(&setup, &features, error);
+    enum cupel_status status =
+        prediction_compile(&setup, setup.train.batch, PREDICT_FEATURES, &features, error);
     if (status == CUPEL_OK) {
-        *size = features.size;
-        if (features.size > MOST_FEATURES)
+        *size = features.width;
+        if (features.width > MOST_FEATURES)
             status = cupel_fail(error, CUPEL_INVALID,
                                 "%s: %" PRId64
                                 " numbers go into the last layer with weights; at most %d can be compared",
-                                cupel_model_name(classifier), features.size, MOST_FEATURES);
+                                cupel_model_name(classifier), features.width, MOST_FEATURES);
         if (status == CUPEL_OK) status = load_weights(&setup, weights, LOAD_AVERAGE, error);
         if (status == CUPEL_OK) status = look(&setup, &features, real, error);
         if (status == CUPEL_OK) status = look(&setup, &features, generated, error);

@@ -55,14 +55,9 @@ enum cupel_status sampler_open(const struct setup *setup, int64_t batch, bool av
                                enum cupel_batchnorm_mode mode, struct sampler *sampler,
                                struct cupel_error *error) {
     const struct cupel_network *network = generator_of(setup)->network;
-    const struct cupel_shape noise = cupel_network_input(network), made = cupel_network_output(network);
+    const struct cupel_shape noise = cupel_network_input(network);
     const size_t images = (size_t)batch * (size_t)cupel_shape_count(&setup->data->shape);
-    char had[120], wanted[120];
     *sampler = (struct sampler){.batch = batch};
-    if (!cupel_shape_equal(&made, &setup->data->shape))
-        return cupel_fail(error, CUPEL_INVALID, "%s: the generator makes %s, but data.shape is %s",
-                          cupel_model_name(setup->model), cupel_shape_text(&made, had, sizeof had),
-                          cupel_shape_text(&setup->data->shape, wanted, sizeof wanted));
     sampler->noise = malloc((size_t)batch * (size_t)cupel_shape_count(&noise) * sizeof *sampler->noise);
     sampler->images = malloc(images * sizeof *sampler->images);
     if (cupel_network_takes_label(network)) sampler->labels = malloc((size_t)batch * sizeof *sampler->labels);
