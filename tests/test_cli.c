@@ -11,8 +11,12 @@ static const struct {
     {"train",
      "--data PATH|--device NAME|--precision f32|--epochs N|--steps N|--batch N|--seed N|--deterministic|"
      "--set KEY=VALUE|--out DIR|--resume|--init FILE|--threads N"},
-    {"eval", "--weights FILE|--data PATH|--device NAME|--threads N"},
+    {"eval",
+     "--weights FILE|--data PATH|--device NAME|--threads N|--n N|--features MODEL|--features-weights FILE"},
     {"predict", "--weights FILE|--device NAME|IMAGE..."},
+    {"sample",
+     "--weights FILE|--out PNG|--n N|--grid RxC|--single|--seed N|--label CLASS|--interpolate|--vector EXPR|"
+     "--latents FILE|--batchnorm running|--device NAME"},
     {"plan", "--device NAME|--batch N|--set KEY=VALUE"},
     {"dump", "--weights FILE|--batch FILE|--steps N|--out FILE|--device NAME"},
     {"doctor", "--data PATH"},
@@ -57,7 +61,8 @@ static const struct {
 } refused[] = {
     /* commands */
     {"trian m.yaml", "cupel: unknown command 'trian'; did you mean 'train'?; commands: train, eval"},
-    {"check m.yaml", "cupel: unknown command 'check'; commands: train, eval, predict, plan, dump, doctor"},
+    {"check m.yaml",
+     "cupel: unknown command 'check'; commands: train, eval, predict, sample, plan, dump, doctor"},
     {"--verison", "cupel: unknown flag '--verison'"},
     {"''", "cupel: unknown command ''"},
     /* flags */
@@ -97,6 +102,13 @@ static const struct {
     {"predict m.yaml --weights w", "cupel: which image? Name a PNG file"},
     {"predict m.yaml --weights w none.png", "cupel: none.png: No such file"},
     {"predict m.yaml --weights w m.yaml", "cupel: m.yaml: "},
+    {"eval m.yaml --weights w --features m.yaml",
+     "cupel: m.yaml: --features, --features-weights and --n are for gans"},
+    {"sample m.yaml --weights w", "cupel: --out PNG is missing"},
+    {"sample m.yaml --weights w --out o.png",
+     "cupel: m.yaml: images are made by models of `task: gan`; this is none"},
+    {"sample m.yaml --weights w --out o.png --batchnorm off",
+     "cupel: --batchnorm: 'off' is none of running|batch"},
     {"dump m.yaml --steps 3 --out o", "cupel: --batch FILE is missing"},
     {"dump m.yaml --steps 3 --out o --batch none", "cupel: none: No such file"},
     {"doctor now", "cupel: 'now' is one argument too many"},

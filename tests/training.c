@@ -101,6 +101,48 @@ struct cupel_model *wide_model(const char *train) {
     return model_of("flatten, linear: {out: 1024}, relu, linear: {out: 1024}, relu", train, "");
 }
 
+struct cupel_model *tiny_gan(enum tiny_kind kind, const char *train) {
+    static const struct {
+        const char *data, *generator, *discriminator, *networks, *train;
+    } parts[] = {
+        [TINY_PLAIN] = {"", "", "", "", ""},
+        [TINY_LABELS] = {", classes: 4",
+                         "embedding: {out: 8, from: label}, reshape: {shape: [8, 1, 1]}, "
+                         "concat: {from: [input, reshape1]}, ",
+                         ", conv: {name: seen, out: 8, kernel: 1}, embedding: {out: 64, from: label}, "
+                         "reshape: {shape: [1, 8, 8]}, concat: {from: [seen, reshape1]}",
+                         "", ""},
+        [TINY_CODE] = {"", "", "",
+                       "  code: {input: {layer: discriminator.flatten1}, layers: [linear: {out: 5}]}\n",
+                       ", infogan: {categories: 4, continuous: 1}"},
+    };
+    struct cupel_error error = {0};
+    struct cupel_model *model;
+    char *text;
+    int length =
+        asprintf(&text,
+                 "task: gan\n"
+                 "data: {format: idx, path: %s, shape: [1, 8, 8], normalize: {mean: [0.4], std: [0.5]}%s}\n"
+                 "networks:\n"
+                 "  generator:\n"
+                 "    input: {noise: [8, 1, 1]}\n"
+                 "    layers: [%sdeconv: {out: 6, kernel: 4}, batchnorm, relu,\n"
+                 "             deconv: {out: 1, kernel: 4, stride: 2, pad: 1}, tanh]\n"
+                 "  discriminator:\n"
+                 "    input: image\n"
+                 "    layers: [dropout: {p: 0.1}%s, flatten, linear: {out: 1}]\n"
+                 "%s"
+                 "train: {batch: 16, %s%s}\n",
+                 tiny_set(), parts[kind].data, parts[kind].generator, parts[kind].discriminator,
+                 parts[kind].networks, train, parts[kind].train);
+    cr_assert_gt(length, 0);
+    enum cupel_status status =
+        cupel_model_read_text("gan.yaml", text, (size_t)length, NULL, 0, &model, &error);
+    cr_assert_eq(status, CUPEL_OK, "%s", error.message);
+    free(text);
+    return model;
+}
+
 struct cupel_train_result train(const struct cupel_model *model, const struct cupel_train_options *options,
                                 enum cupel_status expected, struct cupel_error *error) {
     struct cupel_train_result result;

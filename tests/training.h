@@ -18,6 +18,11 @@ struct cupel_model *tiny_model(const char *train, const char *data);
 /* A model of that set with a layer that is computed in 16 bits where the precision says so: linear, 1024 to 1024. */
 struct cupel_model *wide_model(const char *train);
 
+/* A GAN of that set whose noise has 8 numbers; with labels both networks look at the class, with a code the last 5 numbers of the
+ * noise are 4 categories and a number. `train` as above. */
+enum tiny_kind { TINY_PLAIN, TINY_LABELS, TINY_CODE };
+struct cupel_model *tiny_gan(enum tiny_kind kind, const char *train);
+
 /* Trains, and fails the test unless the status is `expected`. */
 struct cupel_train_result train(const struct cupel_model *model, const struct cupel_train_options *options,
                                 enum cupel_status expected, struct cupel_error *error);
