@@ -101,8 +101,8 @@ INLINE void max_of_lanes(const struct pixel *pixel, const int64_t lanes) {
     float *restrict best = (float *)pixel->call->out[0].data + pixel->to;
     int32_t *restrict argmax = (int32_t *)pixel->call->out[1].data + pixel->to;
     const int64_t width = pixel->call->in[0].shape.dim[3];
-    float value[STRIP];
-    int32_t where[STRIP];
+    float value[STRIP] = {0};
+    int32_t where[STRIP] = {0};
     bool first = true;
     FOR_EACH_FROM(pixel, h, w, at) {
         const int32_t index = (int32_t)(h * width + w);
