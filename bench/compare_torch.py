@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Trains the same network on the same data with Cupel and with PyTorch, in turn, and prints both speeds.
+"""Trains the same networks on the same data with Cupel and with PyTorch, in turn, and prints both speeds.
 
 Every round runs all programs in fresh processes, A B A B ..., so that a drift of the machine's speed meets all. Images per second
 are counted after a warm-up; peak memory is the process's largest resident set, as the kernel reports it.
 
-With --device cuda, Cupel trains in f32, tf32 and bf16, and PyTorch in several modes, its data resident on the GPU as Cupel's is:
+On the CPU, PyTorch trains eagerly with both layouts of images: as it comes, and with channels last. With --device cuda, Cupel
+trains in f32, tf32 and bf16, and PyTorch in several modes, its data resident on the GPU as Cupel's is:
 
   eager     f32 as PyTorch comes
   bf16      autocast to bf16, channels last, fused Adam
@@ -29,122 +30,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path("/usr/share/datasets/fashion-mnist")
-MODELS = {"lenet5": "models/lenet5.yaml"}
+# The model file, the batch, the steps of a round after the warm-up, and what to replace where there is no data set of its kind.
+MODELS = {
+    "lenet5": ("models/lenet5.yaml", 128, 400, ()),
+    "dcgan28": ("models/dcgan28.yaml", 128, 30, ()),
+    "dcgan64": ("models/dcgan64.yaml", 32, 8, (3, 64, 64)),
+}
+CPU_MODES = ("eager", "channels_last")
 CUDA_MODES = ("eager", "bf16", "compiled", "captured")
 CUDA_PRECISIONS = ("f32", "tf32", "bf16")
-
-
-# ---- the PyTorch side, run as a child process: torch_train(...) prints one JSON line ----
-
-def lenet5(nn):
-    return nn.Sequential(nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(),
-                         nn.MaxPool2d(2), nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(),
-                         nn.Linear(84, 10))
-
-
-def read_idx(torch, data, name):
-    import gzip
-    raw = bytearray(gzip.open(Path(data) / f"{name}.gz").read())
-    dims = [int.from_bytes(raw[4 + 4 * i:8 + 4 * i], "big") for i in range(raw[3])]
-    return torch.frombuffer(raw, dtype=torch.uint8, offset=4 + 4 * raw[3]).reshape(dims)
-
-
-def torch_train(model, data, steps, warm_up, batch, threads):
-    import torch
-    from torch import nn
-    torch.set_num_threads(threads)
-    torch.manual_seed(0)
-    net = {"lenet5": lenet5}[model](nn)
-    images = read_idx(torch, data, "train-images-idx3-ubyte").unsqueeze(1)
-    labels = read_idx(torch, data, "train-labels-idx1-ubyte").long()
-    optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
-    criterion = nn.CrossEntropyLoss()
-    order = torch.randperm(len(images))
-    for step in range(warm_up + steps):
-        if step == warm_up:
-            start = time.perf_counter()
-        at = step * batch % (len(images) - batch + 1)
-        rows = order[at:at + batch]
-        x = (images[rows].float() / 255 - 0.2860) / 0.3530
-        loss = criterion(net(x), labels[rows])
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-    seconds = time.perf_counter() - start
-    print(json.dumps({"img_per_s": steps * batch / seconds, "loss": loss.item(), "version": torch.__version__}))
-
-
-class CudaStep:
-    """One training step in a mode: step(rows) trains on those rows of the data and returns the loss."""
-
-    def __init__(self, torch, model, data, mode, batch, device):
-        self.torch, self.mode, self.device = torch, mode, device
-        self.net = {"lenet5": lenet5}[model](torch.nn).to(device)
-        self.images = read_idx(torch, data, "train-images-idx3-ubyte").unsqueeze(1).to(device)
-        self.labels = read_idx(torch, data, "train-labels-idx1-ubyte").long().to(device)
-        self.fast = mode != "eager"
-        if self.fast:
-            self.net = self.net.to(memory_format=torch.channels_last)
-        self.optimizer = torch.optim.Adam(self.net.parameters(), lr=1e-3, fused=self.fast, capturable=mode == "captured")
-        self.forward = self.loss
-        if mode in ("compiled", "captured"):
-            self.forward = torch.compile(self.loss, mode="reduce-overhead" if mode == "compiled" else "default")
-        self.rows = torch.zeros(batch, dtype=torch.int64, device=device)
-        self.graph = None
-
-    def loss(self, images, labels):
-        x = (images.float() / 255 - 0.2860) / 0.3530
-        if self.fast:
-            x = x.to(memory_format=self.torch.channels_last)
-        with self.torch.autocast(self.device, dtype=self.torch.bfloat16, enabled=self.fast):
-            return self.torch.nn.functional.cross_entropy(self.net(x), labels)
-
-    def work(self, rows):
-        if self.mode == "compiled":
-            self.torch.compiler.cudagraph_mark_step_begin()
-        loss = self.forward(self.images[rows], self.labels[rows])
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimizer.step()
-        return loss.detach()
-
-    def capture(self):
-        torch = self.torch
-        stream = torch.cuda.Stream()
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            for _ in range(5):
-                self.work(self.rows)
-        torch.cuda.current_stream().wait_stream(stream)
-        self.graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self.graph):
-            self.captured_loss = self.work(self.rows)
-
-    def __call__(self, rows):
-        if self.mode != "captured":
-            return self.work(rows)
-        self.rows.copy_(rows)
-        if not self.graph:
-            self.capture()
-        self.graph.replay()
-        return self.captured_loss
-
-
-def torch_train_cuda(model, data, mode, steps, warm_up, batch, device="cuda"):
-    import torch
-    torch.manual_seed(0)
-    step = CudaStep(torch, model, data, mode, batch, device)
-    order = torch.randperm(len(step.images), device=device)
-    wait = torch.cuda.synchronize if device == "cuda" else lambda: None
-    for number in range(warm_up + steps):
-        if number == warm_up:
-            wait()
-            start = time.perf_counter()
-        at = number * batch % (len(order) - batch + 1)
-        loss = step(order[at:at + batch])
-    wait()
-    seconds = time.perf_counter() - start
-    print(json.dumps({"img_per_s": steps * batch / seconds, "loss": loss.item(), "version": torch.__version__}))
 
 
 # ---- running all ----
@@ -161,31 +55,50 @@ def run_child(command, environment):
     return output, usage.ru_maxrss / 1024
 
 
-def run_torch(model, options, mode=None):
-    call = f"torch_train({model!r}, {options.data!r}, {options.steps}, {options.warm_up}, {options.batch}, {options.threads})"
-    if mode:
-        call = f"torch_train_cuda({model!r}, {options.data!r}, {mode!r}, {options.steps}, {options.warm_up}, {options.batch})"
-    output, memory = run_child([sys.executable, "-c", f"import compare_torch as c; c.{call}"],
-                               {"PYTHONPATH": str(ROOT / "bench")})
-    result = json.loads(output.splitlines()[-1])
-    return result["img_per_s"], memory, result["version"]
+class Work:
+    """What one program does in a round."""
 
+    def __init__(self, model, options, directory):
+        self.model, self.options = model, options
+        self.file, batch, steps, shape = MODELS[model]
+        self.batch, self.steps = options.batch or batch, options.steps or steps
+        self.warm_up = options.warm_up or min(50, self.steps // 4)
+        self.data, self.settings = options.data, []
+        if shape:  # random pixels cost as much as others
+            import numpy
+            self.data = str(directory)
+            images = numpy.random.default_rng(0).integers(0, 256, (max(1024, 16 * self.batch), *shape), dtype=numpy.uint8)
+            numpy.save(directory / "images.npy", images)
+            self.settings = ["--set", "data.format=npy"]
 
-def run_cupel(model, options, precision="f32"):
-    steps = options.warm_up + options.steps
-    with tempfile.TemporaryDirectory() as out:
-        command = [options.cupel, "train", MODELS[model], "--device", options.device, "--threads", str(options.threads),
-                   "--batch", str(options.batch), "--steps", str(steps), "--out", out, "--data", options.data]
-        if options.device == "cuda":
-            command += ["--precision", precision, "--epochs", str(1 + steps * options.batch // 10000)]
-        _, memory = run_child(command, {"LD_LIBRARY_PATH": options.libraries} if options.libraries else {})
-        lines = [json.loads(line) for line in open(Path(out) / "metrics.jsonl")]
-    # Training lines come every 50 steps; those before the warm-up's end are left out, and so is the evaluation at the end.
-    steps = [line for line in lines if "img_per_s" in line and line["step"] >= options.warm_up]
-    if options.device == "cuda":  # many epochs, each with an evaluation that the lines' own speeds leave out
-        return statistics.harmonic_mean([line["img_per_s"] for line in steps[1:]]), memory, None
-    first, last = steps[0], steps[-1]
-    return (last["step"] - first["step"]) * options.batch / (last["time_s"] - first["time_s"]), memory, None
+    def torch(self, mode):
+        call = (f"train({self.model!r}, {self.data!r}, {self.options.device!r}, {mode!r}, {self.steps}, {self.warm_up}, "
+                f"{self.batch}, {self.options.threads})")
+        output, memory = run_child([sys.executable, "-c", f"import torch_training as t; t.{call}"],
+                                   {"PYTHONPATH": str(ROOT / "bench")})
+        result = json.loads(output.splitlines()[-1])
+        return result["img_per_s"], memory, result["version"]
+
+    def cupel(self, precision="f32"):
+        options, steps = self.options, self.warm_up + self.steps
+        cuda = options.device == "cuda"
+        with tempfile.TemporaryDirectory() as out:
+            command = [options.cupel, "train", self.file, "--device", options.device, "--threads", str(options.threads),
+                       "--batch", str(self.batch), "--steps", str(steps), "--out", out, "--data", self.data,
+                       "--epochs", str(1 + steps * self.batch // 1000), *self.settings]
+            if cuda:
+                command += ["--precision", precision]
+            _, memory = run_child(command, {"LD_LIBRARY_PATH": options.libraries} if options.libraries else {})
+            lines = [json.loads(line) for line in open(Path(out) / "metrics.jsonl")]
+        # Lines before the warm-up's end are left out. Each line's own speed leaves evaluations and checkpoints out.
+        speeds = [(line["step"], line["img_per_s"]) for line in lines if "img_per_s" in line]
+        done, seconds, last = 0, 0.0, self.warm_up
+        for step, speed in speeds:
+            if step > self.warm_up:
+                done += step - last
+                seconds += (step - last) * self.batch / speed
+                last = step
+        return done * self.batch / seconds, memory, None
 
 
 def spread(values):
@@ -205,66 +118,54 @@ def commit():
 
 
 def conditions(options, version, machine):
-    return (f"{datetime.date.today()}, commit {commit()}, {machine}, PyTorch {version}, "
-            f"{options.rounds} rounds of {options.steps} steps after {options.warm_up}; median (least to most)")
+    return (f"{datetime.date.today()}, commit {commit()}, {machine}, PyTorch {version}, {options.rounds} rounds; "
+            f"median (least to most)")
 
 
-def compare_cpu(options):
-    version = None
-    rows, results = [], []
+def measure(work, ways, rounds):
+    """Speeds, memory and version of every way, round by round. A way that fails is reported, and left out."""
+    speeds, memory, version = {way: [] for way in ways}, {way: [] for way in ways}, None
+    for way in [way for _ in range(rounds) for way in ways]:
+        if speeds[way] is None:
+            continue
+        try:
+            speed, used, found = getattr(work, way[0])(way[1])
+            version = found or version
+            speeds[way].append(speed)
+            memory[way].append(used)
+        except SystemExit as failure:
+            print(f"FAILED  {work.model} {way[0]} {way[1]}: {failure}", file=sys.stderr)
+            speeds[way] = None
+    return speeds, memory, version
+
+
+def compare(options):
+    cuda = options.device == "cuda"
+    version, rows, results = None, [], []
+    ways = [("cupel", precision) for precision in (CUDA_PRECISIONS if cuda else ("f32",))]
+    ways += [("torch", mode) for mode in (CUDA_MODES if cuda else CPU_MODES)]
     for model in options.models:
-        ours, theirs, our_memory, their_memory = [], [], [], []
-        for _ in range(options.rounds):
-            speed, memory, _ = run_cupel(model, options)
-            ours.append(speed)
-            our_memory.append(memory)
-            speed, memory, version = run_torch(model, options)
-            theirs.append(speed)
-            their_memory.append(memory)
-        ratios = [a / b for a, b in zip(ours, theirs)]
-        rows.append(f"| {model}, batch {options.batch} | {spread(ours)} | {spread(theirs)} | "
-                    f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}) | "
-                    f"{statistics.median(our_memory):.0f} | {statistics.median(their_memory):.0f} | "
-                    f"{statistics.median(our_memory) / statistics.median(their_memory):.2f} |")
-        results.append({"model": model, "batch": options.batch, "cupel": ours, "torch": theirs})
-    table = "\n".join([
-        conditions(options, f"{version} eager", f"{processor()}, {options.threads} threads"), "",
-        "| training | Cupel img/s | PyTorch img/s | ratio | Cupel MiB | PyTorch MiB | ratio |",
-        "|---|---|---|---|---|---|---|", *rows])
-    return table, results
-
-
-def compare_cuda(options):
-    """Every way in turn, round by round. A way that fails is reported, and left out of the table."""
-    version, gpu = None, os.environ.get("CUPEL_GPU", "GPU")
-    rows, results = [], []
-    for model in options.models:
-        ways = [("cupel", precision) for precision in CUDA_PRECISIONS] + [("torch", mode) for mode in CUDA_MODES]
-        speeds = {way: [] for way in ways}
-        for way in [way for _ in range(options.rounds) for way in ways]:
-            if speeds[way] is None:
-                continue
-            try:
-                run = run_cupel if way[0] == "cupel" else run_torch
-                speed, _, found = run(model, options, way[1])
-                version = found or version
-                speeds[way].append(speed)
-            except SystemExit as failure:
-                print(f"FAILED  {way[0]} {way[1]}: {failure}", file=sys.stderr)
-                speeds[way] = None
+        with tempfile.TemporaryDirectory() as directory:
+            work = Work(model, options, Path(directory))
+            speeds, memory, found = measure(work, ways, options.rounds)
+        version = found or version
         middle = {way: statistics.median(values) for way, values in speeds.items() if values}
-        eager = middle.get(("torch", "eager"))
-        best = max((speed for (side, _), speed in middle.items() if side == "torch"), default=None)
+        best = max((speed, way) for way, speed in middle.items() if way[0] == "torch")[1]
         for way in middle:
-            against = " | ".join(f"{middle[way] / other:.2f}" if other else "-" for other in (eager, best))
-            rows.append(f"| {model}, batch {options.batch} | {'Cupel' if way[0] == 'cupel' else 'PyTorch'} {way[1]} | "
-                        f"{spread(speeds[way])} | {1e6 * options.batch / middle[way]:.1f} | {against} |")
-        results += [{"model": model, "batch": options.batch, "program": way[0], "mode": way[1], "img_per_s": values}
+            against = []
+            for other in (("torch", "eager"), best):
+                ratios = [a / b for a, b in zip(speeds[way], speeds[other] or [])]
+                against.append(f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})" if ratios else "-")
+            rows.append(f"| {model}, batch {work.batch} | {'Cupel' if way[0] == 'cupel' else 'PyTorch'} {way[1]} | "
+                        f"{spread(speeds[way])} | {1e6 * work.batch / middle[way]:.0f} | {' | '.join(against)} | "
+                        f"{statistics.median(memory[way]):.0f} |")
+        results += [{"model": model, "batch": work.batch, "program": way[0], "mode": way[1], "img_per_s": values}
                     for way, values in speeds.items()]
+    machine = os.environ.get("CUPEL_GPU", "GPU") if cuda else f"{processor()}, {options.threads} threads"
     table = "\n".join([
-        conditions(options, version, gpu), "",
-        "| training | program | img/s | us a step | against PyTorch eager | against its best |",
-        "|---|---|---|---|---|---|", *rows])
+        conditions(options, version, machine), "",
+        "| training | program | img/s | us a step | against PyTorch eager | against its best | peak MiB |",
+        "|---|---|---|---|---|---|---|", *rows])
     return table, results
 
 
@@ -273,9 +174,9 @@ def main():
     parser.add_argument("models", nargs="*", default=list(MODELS), metavar="MODEL", help=f"of {', '.join(MODELS)}")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=400)
-    parser.add_argument("--warm-up", type=int, default=50)
-    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--steps", type=int, help="of a round, after the warm-up; each model has its own default")
+    parser.add_argument("--warm-up", type=int, help="steps before them; a quarter of them, at most 50")
+    parser.add_argument("--batch", type=int, help="each model has its own default")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--cupel", default=str(ROOT / "build/cupel"))
     parser.add_argument("--libraries", help="a folder of shared libraries for Cupel alone")
@@ -284,7 +185,7 @@ def main():
     parser.add_argument("--json", type=Path, help="also write all speeds to this file")
     options = parser.parse_args()
 
-    table, results = (compare_cuda if options.device == "cuda" else compare_cpu)(options)
+    table, results = compare(options)
     print(table)
     if options.out:
         arguments = " ".join(argument for argument in sys.argv[1:])
