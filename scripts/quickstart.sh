@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# From a fresh clone to a trained network: installs what is missing, builds, trains LeNet-5 on Fashion-MNIST,
-# and says how good it is and where the report is.
+# From a fresh clone to two trained models: installs what is missing, builds, trains LeNet-5 on Fashion-MNIST and says how good
+# it is, trains a DCGAN on the same images for about a minute and leaves a grid of clothes that it made up.
 #
-# usage: scripts/quickstart.sh [EPOCHS]
+# usage: scripts/quickstart.sh [EPOCHS]       (of LeNet-5; 5)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -30,11 +30,21 @@ if [ -e /dev/nvidiactl ] && cmake --build --preset default --target help | grep 
 fi
 quietly "Building" cmake --build --preset default --target "${targets[@]}"
 
-run=runs/quickstart
-resume=()
-# A second quick start goes on with the first one's run, or just measures it again when it is over.
-[ -e "$run/checkpoint.safetensors" ] && resume=(--resume)
+# train MODEL RUN ARGUMENTS...: a second quick start goes on with the first one's run, or just measures it again when it is over.
+train() {
+    local model=$1 run=$2 resume=()
+    shift 2
+    [ -e "$run/checkpoint.safetensors" ] && resume=(--resume)
+    build/cupel train "models/$model.yaml" --out "$run" "${resume[@]}" "$@"
+}
+
 echo "== Training LeNet-5 for $epochs epochs"
-build/cupel train models/lenet5.yaml --epochs "$epochs" --out "$run" "${resume[@]}"
+train lenet5 runs/quickstart --epochs "$epochs"
 echo
-echo "Open $PWD/$run/report.html in a browser. Next: build/cupel train --help, docs/guide.md"
+echo "== Training a DCGAN for 800 steps"
+train dcgan28 runs/quickstart-gan --steps 800 --batch 64
+build/cupel sample models/dcgan28.yaml --weights runs/quickstart-gan/checkpoint.safetensors --grid 8x8 --seed 1 \
+    --out runs/quickstart-gan/clothes.png
+echo
+echo "Look at $PWD/runs/quickstart-gan/clothes.png"
+echo "Open $PWD/runs/quickstart/report.html in a browser. Next: build/cupel train --help, docs/guide.md"
