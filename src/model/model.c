@@ -115,6 +115,37 @@ static enum cupel_status check_classifier(struct cupel_model *model, struct cupe
     return CUPEL_OK;
 }
 
+/* The head has a number for each of the code's, which the noise has room for. */
+static enum cupel_status check_code(struct cupel_model *model, const struct cupel_yaml_item *networks,
+                                    struct cupel_error *error) {
+    const struct cupel_network *generator = cupel_model_network_named(model, "generator");
+    const struct cupel_network *discriminator = cupel_model_network_named(model, "discriminator");
+    const struct cupel_network *code = cupel_model_network_named(model, "code");
+    const int64_t numbers = model->train.gan.categories + model->train.gan.continuous;
+    if (!code && !numbers) return CUPEL_OK;
+    if (!code)
+        return cupel_yaml_fail(&model->yaml, networks->key, error,
+                               "'train.infogan' needs a network 'code' that guesses the code; add it");
+    if (code->source != discriminator)
+        return cupel_yaml_fail(&model->yaml, code->item, error,
+                               "the network 'code' looks at a layer of the discriminator; set "
+                               "`input: {layer: discriminator.NAME}`");
+    if (!numbers)
+        return cupel_yaml_fail(
+            &model->yaml, code->item, error,
+            "the network 'code' has no code to guess; add `infogan: {categories: ...}` to train");
+    const struct cupel_shape guess = cupel_network_output(code);
+    if (cupel_shape_count(&guess) != numbers)
+        return cupel_yaml_fail(&model->yaml, code->item, error,
+                               "the network 'code' makes %s; the code of train.infogan has %lld numbers",
+                               SHAPE_TEXT(guess), (long long)numbers);
+    if (cupel_shape_count(&generator->input) < numbers)
+        return cupel_yaml_fail(&model->yaml, generator->item, error,
+                               "the noise %s has no room for the code of train.infogan, %lld numbers",
+                               SHAPE_TEXT(generator->input), (long long)numbers);
+    return CUPEL_OK;
+}
+
 static enum cupel_status check_gan(struct cupel_model *model, const struct cupel_yaml_item *networks,
                                    struct cupel_error *error) {
     const struct cupel_network *generator = cupel_model_network_named(model, "generator");
@@ -139,11 +170,7 @@ static enum cupel_status check_gan(struct cupel_model *model, const struct cupel
                                : discriminator->source ? "another network's layer"
                                                        : "an image",
                                SHAPE_TEXT(verdict));
-    if (code && code->source != discriminator)
-        return cupel_yaml_fail(&model->yaml, code->item, error,
-                               "the network 'code' looks at a layer of the discriminator; set "
-                               "`input: {layer: discriminator.NAME}`");
-    return CUPEL_OK;
+    return check_code(model, networks, error);
 }
 
 enum cupel_status model_interpret(struct cupel_model *model, const char *const *settings, int count,
