@@ -48,6 +48,11 @@ kernel_status kernel_conv_direct_places(const struct kernel_conv *conv, const vo
 kernel_status kernel_conv_direct_image(const struct kernel_conv *conv, const void *y, const void *weight,
                                        const float *bias, void *x, void *stream);
 
+/* Places of an image of few channels (conv_edge.cu), with no groups: whether they can be made so, and making them. */
+bool kernel_conv_has_edge(const struct kernel_conv *conv);
+kernel_status kernel_conv_edge(const struct kernel_conv *conv, const void *x, const void *weight,
+                               const float *bias, void *y, void *stream);
+
 /* The weight by direct summation, for any shape, in `splits` parts of the sum, from 1 to 65535, each of which `workspace`
  * holds as a weight of float (not used for 1). */
 kernel_status kernel_conv_direct_weight(const struct kernel_conv *conv, const void *x, const void *y,

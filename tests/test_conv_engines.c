@@ -11,6 +11,7 @@ static const char *const engines[] = {"implicit gemm, tensor cores, large tiles"
                                       "implicit gemm, f32, large tiles",
                                       "implicit gemm, f32, small tiles",
                                       "columns",
+                                      "edge",
                                       "direct"};
 
 /* Whether the plan's printout names the engine: it is not used where it does not fit. */
@@ -53,10 +54,11 @@ struct way {
     double tolerance; /* at least */
 };
 
-/* Columns are for images. Tensor cores do not compute strict f32, and the f32 engines have no kernels for 16 bits. */
+/* Columns are for images, edges for places. Tensor cores do not compute strict f32, and the f32 engines have no kernels for 16 bits. */
 static bool should_fit(enum op_id op, const char *engine, enum cupel_precision precision) {
     const bool half = precision == CUPEL_PRECISION_BF16 || precision == CUPEL_PRECISION_F16;
     if (strcmp(engine, "columns") == 0) return op == OP_conv2d_image;
+    if (strcmp(engine, "edge") == 0) return op == OP_conv2d;
     if (strstr(engine, "tensor cores")) return precision != CUPEL_PRECISION_F32;
     return !half || !strstr(engine, "f32");
 }

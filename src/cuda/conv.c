@@ -76,7 +76,7 @@ bool conv_is_small(const struct call *call) {
 
 const struct conv_engine *const *conv_engines(const struct call *call) {
 #define PRODUCTS &conv_tensor_large, &conv_tensor_small, &conv_simt_large, &conv_simt_small
-    static const struct conv_engine *const places[] = {PRODUCTS, &conv_direct_places, NULL},
+    static const struct conv_engine *const places[] = {&conv_edge, PRODUCTS, &conv_direct_places, NULL},
                                            *const image[] = {&conv_columns, PRODUCTS, &conv_direct_image,
                                                              NULL},
                                            *const weight[] = {PRODUCTS, &conv_direct_weight, NULL};

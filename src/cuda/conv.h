@@ -20,9 +20,9 @@ struct conv_engine {
  * last fits every call. */
 const struct conv_engine *const *conv_engines(const struct call *call);
 
-/* The engines (conv_gemm.c, conv_columns.c, conv_direct.c). */
-extern const struct conv_engine conv_columns, conv_tensor_large, conv_tensor_small, conv_simt_large,
-    conv_simt_small, conv_direct_places, conv_direct_image, conv_direct_weight;
+/* The engines (conv_edge.c, conv_gemm.c, conv_columns.c, conv_direct.c). */
+extern const struct conv_engine conv_edge, conv_columns, conv_tensor_large, conv_tensor_small,
+    conv_simt_large, conv_simt_small, conv_direct_places, conv_direct_image, conv_direct_weight;
 
 /* Whether the call's tensors have so few elements that kernels may count them in 32 bits. */
 bool conv_is_small(const struct call *call);

@@ -128,6 +128,18 @@ CASES(conv2d) = {
      {FOUR(3, 3, 12, 10), FOUR(33, 3, 4, 4)},
      {2, 2, 1, 1},
      .no_grad = true},
+    /* more rows, columns or outputs than one block makes of few channels */
+    {"channel1-rows",
+     build_conv2d_kept,
+     {FOUR(3, 1, 37, 31), FOUR(6, 1, 3, 3)},
+     {1, 1, 1, 1},
+     .no_grad = true},
+    {"channels3-columns", build_conv2d_kept, {FOUR(2, 3, 7, 41), FOUR(16, 3, 3, 3)}, {1, 1}, .no_grad = true},
+    {"channels4-outputs72",
+     build_conv2d_kept,
+     {FOUR(2, 4, 6, 7), FOUR(72, 4, 2, 3)},
+     {1, 2, 0, 1},
+     .no_grad = true},
     {0},
 };
 #undef ACTIVATED
