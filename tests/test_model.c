@@ -218,6 +218,7 @@ static const struct {
      "m.yaml:14:28:", "did you mean 'stride'? (known: out, stride, name, from)"},
     {"{out: 8, name: res}", "8", "m.yaml:14:19:", "block 'residual' is given '8'"},
     {"{out: 8, name: res}", "{out: x}", "m.yaml:14:25:", "'out' is 'x'; it must be a whole number"},
+    {"{out: 8, name: res}", "{out: x}", "m.yaml:14:25:", "(in the block that m.yaml:14:9 uses)"},
     {"stride: 1}", "stride: 0}", "m.yaml:19:30:", "'stride' is '0'"},
     {"stride: $stride}", "stride: $step}", "m.yaml:21:54:", "unknown name 'step'; (known: stride, out)"},
     {"      - batchnorm\n", "      - batchnrom\n", "m.yaml:22:9:", "(in the block that m.yaml:14:9 uses)"},

@@ -132,6 +132,12 @@ Test(model_expression, nesting_has_a_limit) {
         cr_expect(strstr(error.message, "is nested too deep; make it simpler"), "%s", error.message);
         cupel_yaml_free(&yaml);
     }
+    struct cupel_yaml flat = {0};
+    struct cupel_error none = {0};
+    char sum[400] = "$1";
+    for (int i = 1; i < 99; i++) strcat(sum, "+1");
+    cr_expect(cupel_yaml_is(expand(&flat, sum, &none), "99"), "%s", none.message);
+    cupel_yaml_free(&flat);
     struct cupel_yaml yaml = {0};
     struct cupel_error error = {0};
     cr_assert(cupel_yaml_is(
@@ -313,6 +319,8 @@ static const struct {
     {"{to: $(i + 1)}", "{to: $(i + one)}", "m.yaml:16:27:", "unknown name 'one'"},
     {"more: $top}", "more: $i}", "m.yaml:22:27:", "unknown name 'i'; (known: top, width, image_size)"},
     {"10 * to + more", "10 * to + i / 0", "m.yaml:24:49:", "(in the block that m.yaml:16:15 uses)"},
+    {"      - concat: {from: [input, repeat1]}\n", "      - conv: {out: $i, kernel: 1}\n",
+     "m.yaml:25:21:", "unknown name 'i'; (known: more, to, top, width, image_size)"},
     {"  twice:\n", "  repeat:\n", "m.yaml:21:3:", "'repeat' is a layer; give the block another name"},
     {"{to: $(i + 1)}", "{to: [1]}", "m.yaml:16:27:", "'to' is a list; it must be a number"},
 };
@@ -348,6 +356,9 @@ static const struct {
     {model_text, "image_size=12", "m.yaml:12:18: 'times' is",
      "\n    shapes of net: input [1, 12, 12] -> conv1 [4, 12, 12]\n"
      "    image_size 12 does not fit; the nearest that do are 8 and 16"},
+    {model_text, "image_size=3", "m.yaml:12:18: 'times' is",
+     "\n    shapes of net: input [1, 3, 3] -> conv1 [4, 3, 3]\n"
+     "    image_size 3 does not fit; the nearest that do are 2 and 4"},
     {model_text, "image_size=1", "m.yaml:12:18: 'times' is",
      "\n    shapes of net: input [1, 1, 1] -> conv1 [4, 1, 1]\n"
      "    image_size 1 does not fit; the nearest that does is 2"},
@@ -367,6 +378,11 @@ static const struct {
      "    image_size 4 does not fit; the nearest that does is 9"},
     {GAN("deconv: {out: 1, kernel: $(image_size * (image_size - 5) / (image_size - 5))}", ""), "image_size=5",
      "m.yaml:6:76: the expression", "\n    image_size 5 does not fit; the nearest that do are 4 and 6"},
+    {GAN(UP,
+         "repeat: {name: r, times: 18, layers: [conv: {out: $(i + 1), kernel: 1}, relu, relu]}, conv: {out: "
+         "$(1 / 2), kernel: 1}, "),
+     "image_size=28", "m.yaml:7:",
+     "\n    shapes of discriminator: input [1, 28, 28] -> r.1.conv1 [2, 28, 28] -> r.2.conv1 [3, 28, 28]..."},
     {GAN(UP,
          "repeat: {name: r, times: 60, layers: [conv: {out: $(i + 1), kernel: 1}]}, conv: {out: $(1 / 2), "
          "kernel: 1}, "),

@@ -107,8 +107,8 @@ static enum cupel_status bind_params(struct parser *parser, const struct block *
 static enum cupel_status scope_enter(struct parser *parser, struct scope *outer,
                                      const struct cupel_yaml_item *word, const struct cupel_yaml_item *values,
                                      struct name **name, struct scope *inner) {
-    int *inputs, count, depth = 0;
-    for (const struct scope *scope = outer; scope; scope = scope->outer) depth++;
+    int *inputs, count, depth = 1;
+    for (const struct scope *scope = outer->outer; scope; scope = scope->outer) depth++;
     if (depth > MAX_DEPTH)
         return cupel_yaml_fail(parser->yaml, word, parser->error,
                                "blocks are nested more than %d deep; use fewer", MAX_DEPTH);
@@ -126,11 +126,11 @@ static enum cupel_status scope_enter(struct parser *parser, struct scope *outer,
 
 enum cupel_status block_use(struct parser *parser, struct scope *scope, const struct block *block,
                             const struct cupel_yaml_item *word, const struct cupel_yaml_item *values) {
-    for (const struct scope *outer = scope; outer; outer = outer->outer) {
-        if (outer->block == block)
-            return cupel_yaml_fail(parser->yaml, word, parser->error,
-                                   "block '%.60s' uses itself; blocks cannot be circular", block->word);
-    }
+    const struct scope *user = scope;
+    while (user->outer && user->block != block) user = user->outer;
+    if (user->block == block)
+        return cupel_yaml_fail(parser->yaml, word, parser->error,
+                               "block '%.60s' uses itself; blocks cannot be circular", block->word);
     struct name *name;
     struct scope inner;
     const struct binding *bindings = parser->model->bindings;
