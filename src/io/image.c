@@ -102,12 +102,15 @@ static void split_channels(const struct coder *coder, struct cupel_image *image)
     }
 }
 
-/* Decodes a whole file; the coder is to be closed in any case. */
-static enum cupel_status decode(const char *file, struct coder *coder, struct cupel_error *error) {
-    if (coder->left < 8 || png_sig_cmp(coder->bytes, 0, 8))
-        return cupel_fail(error, CUPEL_INVALID, "%s: is no PNG image", file);
-    if (decode_rows(coder)) return CUPEL_OK;
-    return cupel_fail(error, CUPEL_INVALID, "%s: the PNG image cannot be read: %s", file, coder->reason);
+/* Decodes a whole file; on false, the error is recorded. The coder is to be closed in any case. */
+static bool decode(const char *file, struct coder *coder, struct cupel_error *error) {
+    const bool png = coder->left >= 8 && !png_sig_cmp(coder->bytes, 0, 8);
+    if (png && decode_rows(coder)) return true;
+    if (png)
+        cupel_fail(error, CUPEL_INVALID, "%s: the PNG image cannot be read: %s", file, coder->reason);
+    else
+        cupel_fail(error, CUPEL_INVALID, "%s: is no PNG image", file);
+    return false;
 }
 
 static void decode_close(struct coder *coder) {
@@ -123,12 +126,13 @@ enum cupel_status image_decode(const char *file, const unsigned char *bytes, siz
         return cupel_fail(error, CUPEL_INVALID, "%s: an image is read with 1 or 3 channels, not %d", file,
                           channels);
     struct coder coder = {.bytes = bytes, .left = size};
-    enum cupel_status status = decode(file, &coder, error);
-    if (status == CUPEL_OK) {
+    enum cupel_status status = CUPEL_INVALID;
+    if (decode(file, &coder, error)) {
         image->channels = channels ? channels : coder.channels;
         image->height = (int)coder.height;
         image->width = (int)coder.width;
         image->pixels = malloc((size_t)image->channels * coder.width * coder.height);
+        status = CUPEL_OK;
         if (image->pixels)
             split_channels(&coder, image);
         else
@@ -169,8 +173,8 @@ enum cupel_status cupel_image_read_text(const char *path, const char *key, char 
     *value = NULL;
     CUPEL_TRY(file_read(path, PTRDIFF_MAX, &bytes, &size, error));
     struct coder coder = {.bytes = bytes, .left = size};
-    enum cupel_status status = decode(path, &coder, error);
-    if (status == CUPEL_OK) status = find_text(path, &coder, key, value, error);
+    const enum cupel_status status =
+        decode(path, &coder, error) ? find_text(path, &coder, key, value, error) : CUPEL_INVALID;
     decode_close(&coder);
     free(bytes);
     return status;

@@ -31,9 +31,11 @@ static enum cupel_status refuse(const struct parser *parser, const char *at, con
     for (const char *c = parser->text; c < at; c++) column += ((unsigned char)*c & 0xC0) != 0x80;
     const char *end = parser->text + strnlen(parser->text, MOST_SHOWN);
     if (at > end)
-        return cupel_fail(parser->error, CUPEL_INVALID, "vector, column %d: %s", column + 1, message);
-    return cupel_fail(parser->error, CUPEL_INVALID, "vector, column %d: %s\n    %.*s\n    %*s^", column + 1,
-                      message, MOST_SHOWN, parser->text, column, "");
+        cupel_fail(parser->error, CUPEL_INVALID, "vector, column %d: %s", column + 1, message);
+    else
+        cupel_fail(parser->error, CUPEL_INVALID, "vector, column %d: %s\n    %.*s\n    %*s^", column + 1,
+                   message, MOST_SHOWN, parser->text, column, "");
+    return CUPEL_INVALID;
 }
 
 /* ---- a term ---- */
@@ -77,7 +79,7 @@ static enum cupel_status read_rows(const struct parser *parser, struct term *ter
                                    const char *end) {
     for (;; at++) {
         const char *start = at;
-        int64_t first, last;
+        int64_t first = 0, last;
         bool good = read_row(&at, &first);
         last = first;
         if (good && *at == '-') {
@@ -98,7 +100,10 @@ static enum cupel_status load(const struct parser *parser, struct term *term, co
     const enum cupel_status status = cupel_latents_load(path, &term->latents, &reason);
     free(path);
     if (status == CUPEL_INVALID) return refuse(parser, term->file, "%s", reason.message);
-    if (status) return cupel_fail(parser->error, status, "%s", reason.message);
+    if (status) {
+        cupel_fail(parser->error, status, "%s", reason.message);
+        return status;
+    }
     char had[120], wanted[120];
     const struct cupel_shape *shape = &parser->out->shape;
     if (parser->terms && !cupel_shape_equal(shape, &term->latents.shape))
@@ -120,7 +125,7 @@ static enum cupel_status begin(struct parser *parser, const struct term *term) {
     const int64_t room = (int64_t)strlen(parser->text) / 2 + 2;
     CUPEL_TRY(
         latents_make(room, &term->latents.shape, term->latents.labels != NULL, parser->out, parser->error));
-    parser->sum = calloc((size_t)term->size, sizeof *parser->sum);
+    parser->sum = calloc((size_t)cupel_shape_count(&parser->out->shape), sizeof *parser->sum);
     return parser->sum ? CUPEL_OK : cupel_fail(parser->error, CUPEL_NOMEM, "no memory for a latent");
 }
 
