@@ -56,6 +56,7 @@ Test(sample, impossible_grids_are_refused) {
         {&one, 1, INT64_MAX, 3, "do not fit"},
         {&one, 1, 1, INT64_MAX, "is too large; at most 2^28 pixels"},
         {&one, 1, 1 << 14, 1 << 14, "is too large"},
+        {&one, 1, INT64_C(1) << 31, INT64_C(1) << 31, "is too large"},
         {&large, 1, 1, 2, "is too large"},
         {&two, 1, 1, 1, "images of shape [2, 1, 2] make no picture"},
         {&flat, 1, 1, 1, "images of shape [4] make no picture"},
@@ -143,6 +144,9 @@ Test(sample, a_longer_list_of_latents_begins_with_the_shorter) {
     cr_expect_neq(memcmp(few.noise, other.noise, 5 * sizeof(float)), 0);
     cr_expect_neq(memcmp(many.noise, many.noise + 9, 5 * sizeof(float)), 0);
     cr_expect_eq(few.seed, 9);
+    for (int i = 0; i < 10; i++)
+        for (int j = 0; j < i; j++)
+            cr_expect_neq(many.noise[i / 5 * 9 + i % 5], many.noise[j / 5 * 9 + j % 5], "%d, %d", i, j);
     cupel_latents_free(&few);
     cupel_latents_free(&many);
     cupel_latents_free(&other);

@@ -83,7 +83,12 @@ Test(sample_model, a_seed_gives_the_same_images_again) {
     latents.count = 20; /* the 21st began a batch of its own, filled up with the first ones */
     uint8_t *fewer = images_of(model, &small, weights, CUPEL_BATCHNORM_BATCH, &latents);
     cr_expect_eq(apart(normed, fewer, 20), 0);
-    uint8_t *all[] = {images, again, others, batches, normed, renormed, fewer};
+    memmove(latents.noise + 8, latents.noise, 4 * 8 * sizeof(float));
+    memcpy(latents.noise, latents.noise + 20 * 8, 8 * sizeof(float));
+    latents.count = 5;
+    uint8_t *filled = images_of(model, &small, weights, CUPEL_BATCHNORM_BATCH, &latents);
+    cr_expect_eq(apart(normed + 20 * PIXELS, filled, 1), 0);
+    uint8_t *all[] = {images, again, others, batches, normed, renormed, fewer, filled};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
     cupel_latents_free(&latents);
     cupel_latents_free(&other);
@@ -143,15 +148,16 @@ Test(sample_model, weights_that_do_not_fit_are_refused) {
     copy(trained(model, "fit"), "generator.d", "generator.d", &file);
     cr_assert_eq(cupel_weights_add(&file, "discriminator.any", CUPEL_F32, &CUPEL_SHAPE(1), NULL, NULL),
                  CUPEL_OK);
-    cr_assert_eq(cupel_weights_add(&file, "generators.x", CUPEL_F32, &CUPEL_SHAPE(1), NULL, NULL), CUPEL_OK);
+    cr_assert_eq(cupel_weights_add(&file, "discriminators.x", CUPEL_F32, &CUPEL_SHAPE(1), NULL, NULL),
+                 CUPEL_OK);
     cr_assert_eq(cupel_weights_save(&file, path, NULL), CUPEL_OK);
     cr_expect_eq(cupel_sample(model, &plainly, path, CUPEL_BATCHNORM_RUNNING, &latents, image, &error),
                  CUPEL_INVALID);
     has(&error, path);
     has(&error, "missing: generator.batchnorm1.running_mean");
     has(&error, "missing: generator.batchnorm1.weight");
-    has(&error, "unexpected: generators.x");
-    cr_expect(!strstr(error.message, "discriminator"), "%s", error.message);
+    has(&error, "unexpected: discriminators.x");
+    cr_expect(!strstr(error.message, "discriminator.any"), "%s", error.message);
     cupel_weights_free(&file);
     cupel_latents_free(&latents);
     cupel_model_free(model);
@@ -375,6 +381,29 @@ Test(sample_model, features_are_what_the_last_layer_gets) {
     }
     cupel_plan_free(features.plan);
     cupel_plan_free(classes.plan);
+    setup_close(&setup);
+    cupel_model_free(model);
+}
+
+/* A layer without weights at the end, and one between the two last with weights, are passed over. */
+Test(sample_model, features_are_those_of_the_last_weights) {
+    const char *const layers =
+        "networks.net.layers=[flatten, linear: {out: 6}, relu, linear: {out: 10}, leaky_relu]";
+    struct cupel_model *model;
+    struct setup setup;
+    struct prediction features;
+    struct cupel_error error = {0};
+    cr_assert_eq(cupel_model_read(CUPEL_SOURCE_DIR "/models/lenet5.yaml", &layers, 1, &model, &error),
+                 CUPEL_OK, "%s", error.message);
+    cr_assert_eq(setup_open(model, &plainly, &setup, &error), CUPEL_OK, "%s", error.message);
+    cr_assert_eq(prediction_compile(&setup, 1, PREDICT_FEATURES, &features, &error), CUPEL_OK, "%s",
+                 error.message);
+    cr_expect_eq(features.width, 6);
+    const uint8_t image[784] = {0};
+    float seen[6];
+    cr_assert_eq(prediction_run(&setup, &features, image, 1, seen, &error), CUPEL_OK);
+    for (int i = 0; i < 6; i++) cr_expect_geq(seen[i], 0);
+    cupel_plan_free(features.plan);
     setup_close(&setup);
     cupel_model_free(model);
 }
