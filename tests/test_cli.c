@@ -12,7 +12,8 @@ static const struct {
      "--data PATH|--device NAME|--precision f32|--epochs N|--steps N|--batch N|--seed N|--deterministic|"
      "--set KEY=VALUE|--out DIR|--resume|--init FILE|--threads N|--skip-bad"},
     {"eval",
-     "--weights FILE|--data PATH|--skip-bad|--device NAME|--threads N|--n N|--features MODEL|--features-weights FILE"},
+     "--weights FILE|--data PATH|--skip-bad|--device NAME|--threads N|--n N|--features "
+     "MODEL|--features-weights FILE"},
     {"predict", "--weights FILE|--device NAME|IMAGE..."},
     {"sample",
      "--weights FILE|--out PNG|--n N|--grid RxC|--single|--seed N|--label CLASS|--interpolate|--vector EXPR|"
