@@ -113,3 +113,14 @@ void golden_expect_state(const struct cupel_weights *file, struct trial *trial,
     free(data);
     free(values);
 }
+
+void golden_numbers(struct cupel_weight *weight, uint32_t stream, float bound) {
+    float *numbers = weight->data;
+    for (uint32_t i = 0; i < weight->bytes / sizeof *numbers; i++) {
+        uint32_t x = i + (stream << 20);
+        x = (x ^ x >> 16) * 0x7feb352d;
+        x = (x ^ x >> 15) * 0x846ca68b;
+        x ^= x >> 16;
+        numbers[i] = ((float)(x >> 8) * 0x1p-23f - 1) * bound;
+    }
+}

@@ -32,6 +32,10 @@ void golden_judge(struct trial *trial, const struct cupel_weights *file, const s
 void golden_expect_state(const struct cupel_weights *file, struct trial *trial,
                          const struct cupel_tensor *state, const char *what, double tolerance);
 
+/* Fills an f32 tensor with numbers in [-bound, bound), which make_*.py computes too: a hash of the stream and of each element's
+ * place. */
+void golden_numbers(struct cupel_weight *weight, uint32_t stream, float bound);
+
 /* Expects these values of output `index` of the trial's plan, which is the tensor out[index]. */
 void expect_output(struct trial *trial, int index, const double *expected, double tolerance,
                    const char *what);

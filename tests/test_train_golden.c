@@ -5,21 +5,10 @@
 #include <string.h>
 
 #include "files.h"
+#include "golden.h"
 #include "training.h"
 
 enum { BATCH = 8, STEPS = 20 };
-
-/* The hash of make_lenet5.py. */
-static void fill(struct cupel_weight *weight, uint32_t stream, float bound) {
-    float *numbers = weight->data;
-    for (uint32_t i = 0; i < weight->bytes / sizeof *numbers; i++) {
-        uint32_t x = i + (stream << 20);
-        x = (x ^ x >> 16) * 0x7feb352d;
-        x = (x ^ x >> 15) * 0x846ca68b;
-        x ^= x >> 16;
-        numbers[i] = ((float)(x >> 8) * 0x1p-23f - 1) * bound;
-    }
-}
 
 static struct cupel_weight *add(struct cupel_weights *weights, const char *name, enum cupel_dtype dtype,
                                 const struct cupel_shape *shape) {
@@ -44,15 +33,15 @@ static void write_weights(const struct cupel_model *model, const char *path) {
     for (int i = 0; i < count; i++) {
         const struct cupel_shape *shape = &parameters[i].shape;
         if (shape->rank > 1) fan = (double)cupel_shape_count(shape) / (double)shape->dim[0];
-        fill(add(&weights, parameters[i].name + strlen("net."), CUPEL_F32, shape), (uint32_t)i,
-             (float)pow(fan, -0.5));
+        golden_numbers(add(&weights, parameters[i].name + strlen("net."), CUPEL_F32, shape), (uint32_t)i,
+                       (float)pow(fan, -0.5));
     }
     save(&weights, path);
 }
 
 static void write_batch(const char *path) {
     struct cupel_weights batch = {0};
-    fill(add(&batch, "image", CUPEL_F32, &CUPEL_SHAPE(BATCH, 1, 28, 28)), 100, 2);
+    golden_numbers(add(&batch, "image", CUPEL_F32, &CUPEL_SHAPE(BATCH, 1, 28, 28)), 100, 2);
     int64_t *labels = add(&batch, "label", CUPEL_I64, &CUPEL_SHAPE(BATCH))->data;
     for (int i = 0; i < BATCH; i++) labels[i] = i * 7 % 10;
     save(&batch, path);

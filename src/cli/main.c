@@ -17,7 +17,7 @@ static const struct command commands[] = {
      "the Frechet distance between generated and test images in a classifier's features, precision and "
      "recall.",
      command_eval},
-    {"predict", COMMAND_PREDICT, "MODEL IMAGE...", "Classify PNG and JPEG images",
+    {"predict", COMMAND_PREDICT, "MODEL IMAGE...", "Classify PNG images",
      "Images are turned into gray or RGB as the model wants them; their size must be the model's.",
      command_predict},
     {"sample", COMMAND_SAMPLE, "MODEL", "Make images with a trained generator",
@@ -28,7 +28,7 @@ static const struct command commands[] = {
     {"plan", COMMAND_PLAN, "MODEL", "Show a model: layers, shapes, parameters, FLOPs, and the plan of a step",
      "Needs no data set.", command_plan},
     {"dump", COMMAND_DUMP, "MODEL", "Run training steps on a given batch and write every value to a file",
-     "Writes loss/loss of every step, act/LAYER and grad/PARAMETER of the first step, and\n"
+     "Writes loss/NAME of every step, act/LAYER and grad/PARAMETER of the first step, and\n"
      "param/PARAMETER after the last, to compare with other programs. Needs no data set.",
      command_dump},
     {"doctor", COMMAND_DOCTOR, "", "Show versions, devices, processor and data set, and what is missing",

@@ -225,7 +225,9 @@ static struct verdicts update_discriminator(const struct gan *gan, struct cupel_
                                               step->activations[CUPEL_ROLE_DISCRIMINATOR])};
     struct cupel_tensor **inside = has_code(setup) ? activation_room(gan, CUPEL_ROLE_DISCRIMINATOR) : NULL;
     verdicts.fake = judge(gan, parts, add_noise(gan, fake), labels, inside);
-    verdicts.loss = cupel_add(judge_loss(gan, verdicts.real, true), judge_loss(gan, verdicts.fake, false));
+    /* One after the other: their noisy labels take streams in this order. */
+    verdicts.loss = judge_loss(gan, verdicts.real, true);
+    verdicts.loss = cupel_add(verdicts.loss, judge_loss(gan, verdicts.fake, false));
     if (gan->settings->gradient_penalty > 0)
         verdicts.loss = cupel_add(verdicts.loss, penalty(gan, parts, images, fake, labels));
     struct cupel_tensor *loss = verdicts.loss;
