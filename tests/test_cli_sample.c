@@ -216,6 +216,7 @@ Test(cli_sample, mistakes_are_named_and_exit_with_2) {
         {"--grid 2x2 --single", "cupel: --grid: with --single there is no grid"},
         {"--label 4", "cupel: --label: '4' is no class; there are 0 to 3"},
         {"--label five", "cupel: --label: 'five' is no class"},
+        {"--label thre", "cupel: --label: 'thre' is no class; did you mean 'three'? there are 0 to 3"},
         {"--label=-1", "cupel: --label: '-1' is no class"},
         {"--n 5 --latents a.latents.safetensors",
          "a.latents.safetensors: has 4 latents, but 5 are asked for"},

@@ -43,25 +43,27 @@ static enum cupel_status read_grid(struct sheet *sheet) {
     return CUPEL_OK;
 }
 
-/* A class by its number or its name. */
+/* A class by its number, or by its name, which an InfoGAN's categories do not have. */
 static enum cupel_status read_label(struct sheet *sheet) {
     const char *text = sheet->arguments->label;
-    const struct cupel_data_settings *data = cupel_model_data(sheet->model);
     const int64_t classes = cupel_latents_classes(sheet->model);
+    const struct cupel_network *generator = cupel_model_network_named(sheet->model, "generator");
     sheet->chosen = -1;
     if (!text) return CUPEL_OK;
     if (!classes)
         return cupel_fail(sheet->error, CUPEL_INVALID, "--label: the generator of %s knows no classes",
                           cupel_model_name(sheet->model));
-    char *end;
-    const long long number = strtoll(text, &end, 10);
-    if (!*end && strspn(text, "0123456789") == strlen(text) && strlen(text) < 10 && number < classes)
-        sheet->chosen = number;
-    for (int64_t c = 0; c < data->classes && c < classes && data->class_names; c++)
-        if (!strcmp(data->class_names[c], text)) sheet->chosen = c;
+    const char *const *names =
+        cupel_network_takes_label(generator) ? cupel_model_data(sheet->model)->class_names : NULL;
+    if (strspn(text, "0123456789") == strlen(text) && strlen(text) < 10 && atoll(text) < classes)
+        sheet->chosen = atoll(text);
+    for (int64_t c = 0; names && c < classes; c++)
+        if (!strcmp(names[c], text)) sheet->chosen = c;
     if (sheet->chosen >= 0) return CUPEL_OK;
-    return cupel_fail(sheet->error, CUPEL_INVALID, "--label: '%.80s' is no class; there are 0 to %" PRId64,
-                      text, classes - 1);
+    const char *nearest = names ? cupel_nearest(text, names, (size_t)classes, sizeof *names) : NULL;
+    return cupel_fail(
+        sheet->error, CUPEL_INVALID, "--label: '%.80s' is no class; %s%s%sthere are 0 to %" PRId64, text,
+        nearest ? "did you mean '" : "", nearest ? nearest : "", nearest ? "'? " : "", classes - 1);
 }
 
 static enum cupel_status check(const struct sheet *sheet) {
