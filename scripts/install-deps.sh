@@ -7,7 +7,7 @@ set -euo pipefail
 
 packages=(
     build-essential cmake ninja-build pkg-config
-    libdnnl-dev libyaml-dev libcjson-dev libpng-dev zlib1g-dev
+    libdnnl-dev libyaml-dev libcjson-dev libpng-dev libjpeg-dev zlib1g-dev
     libcriterion-dev dataset-fashion-mnist
 )
 [ "${1:-}" = --tools ] && packages+=(clang libclang-rt-14-dev clang-format clang-tidy python3 git)

@@ -10,9 +10,10 @@ static const struct {
 } commands[] = {
     {"train",
      "--data PATH|--device NAME|--precision f32|--epochs N|--steps N|--batch N|--seed N|--deterministic|"
-     "--set KEY=VALUE|--out DIR|--resume|--init FILE|--threads N"},
+     "--set KEY=VALUE|--out DIR|--resume|--init FILE|--threads N|--skip-bad"},
     {"eval",
-     "--weights FILE|--data PATH|--device NAME|--threads N|--n N|--features MODEL|--features-weights FILE"},
+     "--weights FILE|--data PATH|--skip-bad|--device NAME|--threads N|--n N|--features "
+     "MODEL|--features-weights FILE"},
     {"predict", "--weights FILE|--device NAME|IMAGE..."},
     {"sample",
      "--weights FILE|--out PNG|--n N|--grid RxC|--single|--seed N|--label CLASS|--interpolate|--vector EXPR|"
@@ -99,7 +100,7 @@ static const struct {
     {"eval m.yaml", "cupel: --weights FILE is missing"},
     {"eval m.yaml --weights none.safetensors", "cupel: none.safetensors: No such file"},
     {"eval m.yaml --weights m.yaml", "cupel: m.yaml: "},
-    {"predict m.yaml --weights w", "cupel: which image? Name a PNG file"},
+    {"predict m.yaml --weights w", "cupel: which image? Name a PNG or JPEG file"},
     {"predict m.yaml --weights w none.png", "cupel: none.png: No such file"},
     {"predict m.yaml --weights w m.yaml", "cupel: m.yaml: "},
     {"eval m.yaml --weights w --features m.yaml",
@@ -117,8 +118,9 @@ static const struct {
     {"plan .", "cupel: .: "},
     {"plan m.yaml --set train.epoch=3",
      "cupel: --set train.epoch=3: unknown key of train 'epoch'; did you mean 'epochs'?"},
-    {"train m.yaml --set data.format=folder",
-     "cupel: --set data.format=folder: data sets of this format cannot be read yet; convert the images to"},
+    {"train m.yaml --set data.format=folder", "cupel: data: holds no images: no file below it ends in .png"},
+    {"train m.yaml --set data.format=cifar10",
+     "cupel: data: its images are [3, 32, 32] (channels, height, width), but [1, 8, 8] are expected"},
     {"plan m.yaml --set train.epochs", "cupel: --set train.epochs: this is no setting; write key=value"},
     {"plan m.yaml --set", "cupel: --set needs a value: --set KEY=VALUE"},
 };

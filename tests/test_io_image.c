@@ -129,7 +129,7 @@ Test(io_image, a_file_cut_or_altered_at_any_byte_is_refused) {
     struct buffer file = {0};
     make_picture(&file, &good);
     size_t size = file.size;
-    for (file.size = 0; file.size < 8; file.size++) refuse(&file, "is no PNG image");
+    for (file.size = 0; file.size < 8; file.size++) refuse(&file, "is no PNG or JPEG image");
     for (; file.size < size; file.size++) refuse(&file, "the PNG image cannot be read: ");
     for (size_t i = 8; i < size; i++) {
         file.data[i] ^= 4;

@@ -153,3 +153,32 @@ struct cupel_train_result train(const struct cupel_model *model, const struct cu
     cr_assert_eq(status, expected, "status %d: %s", status, error->message);
     return result;
 }
+
+const struct cupel_run_options plainly = {.device = "cpu", .threads = 1};
+
+const char *trained(const struct cupel_model *model, const char *name) {
+    char *out = temporary_path(name);
+    struct cupel_train_result result =
+        train(model, &(struct cupel_train_options){.run = plainly, .out = out}, CUPEL_OK, NULL);
+    cupel_train_result_free(&result);
+    const char *path = inside(out, "checkpoint.safetensors");
+    free(out);
+    return path;
+}
+
+struct cupel_latents draw(const struct cupel_model *model, uint64_t seed, int64_t count) {
+    struct cupel_latents latents;
+    struct cupel_error error = {0};
+    cr_assert_eq(cupel_latents_draw(model, seed, count, &latents, &error), CUPEL_OK, "%s", error.message);
+    return latents;
+}
+
+uint8_t *images_of(const struct cupel_model *model, const struct cupel_run_options *options,
+                   const char *weights, enum cupel_batchnorm_mode mode, const struct cupel_latents *latents) {
+    struct cupel_error error = {0};
+    uint8_t *images =
+        malloc((size_t)latents->count * (size_t)cupel_shape_count(&cupel_model_data(model)->shape));
+    cr_assert_eq(cupel_sample(model, options, weights, mode, latents, images, &error), CUPEL_OK, "%s",
+                 error.message);
+    return images;
+}

@@ -27,7 +27,20 @@ struct cupel_model *tiny_gan(enum tiny_kind kind, const char *train);
 struct cupel_train_result train(const struct cupel_model *model, const struct cupel_train_options *options,
                                 enum cupel_status expected, struct cupel_error *error);
 
-/* The path "DIRECTORY/NAME", which stays valid until the test ends. */
+/* One thread of the processor. */
+extern const struct cupel_run_options plainly;
+
+/* Trains with them for as long as the model says, into a directory of that name; the path of the checkpoint, as of
+ * inside. */
+const char *trained(const struct cupel_model *model, const char *name);
+
+/* Latents of a GAN, and its images of such, u8 [count, data.shape], which the caller frees; both fail the test rather than
+ * return an error. */
+struct cupel_latents draw(const struct cupel_model *model, uint64_t seed, int64_t count);
+uint8_t *images_of(const struct cupel_model *model, const struct cupel_run_options *options,
+                   const char *weights, enum cupel_batchnorm_mode mode, const struct cupel_latents *latents);
+
+/* The path "DIRECTORY/NAME"; the last eight stay valid. */
 const char *inside(const char *directory, const char *name);
 
 /* A whole file; the caller frees it. */

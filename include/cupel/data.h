@@ -2,6 +2,7 @@
 #ifndef CUPEL_DATA_H
 #define CUPEL_DATA_H
 
+#include "cupel/status.h"
 #include "cupel/tensor.h"
 
 #ifdef __cplusplus
@@ -10,10 +11,14 @@ extern "C" {
 
 /* What a model file says about its data. */
 struct cupel_dataset_spec {
-    const char *format; /* "idx" */
+    const char *format; /* "idx", "cifar10", "cifar100" or "folder" */
     const char *path;   /* a directory */
     int64_t shape[3];   /* channels, height, width of an image; 0 takes the file's */
-    int64_t classes;    /* 0 takes the largest label plus 1 */
+    int64_t classes;    /* 0 takes what is there: the largest label plus 1, a folder's classes */
+    bool train_only;    /* leave the test split empty, and all images to the training split */
+    bool resize;        /* folder: scale and cut images of another size than `shape` */
+    bool skip_bad;      /* folder: leave out files that are no whole images, and count them */
+    int threads;        /* that decode files; 0: one for each core */
 };
 
 struct cupel_dataset_split {
@@ -24,8 +29,10 @@ struct cupel_dataset_split {
 
 struct cupel_dataset {
     struct cupel_dataset_split train, test;
-    int64_t shape[3]; /* channels, height, width */
-    int64_t classes;  /* 0 when the set has no labels */
+    int64_t shape[3];                 /* channels, height, width */
+    int64_t classes;                  /* 0 when the set has no labels */
+    int64_t skipped;                  /* bad files that `skip_bad` left out */
+    struct cupel_error first_skipped; /* what is wrong with the first of them */
 };
 
 /* Reads a data set into memory. Free it with cupel_dataset_free; on failure there is nothing to free.
@@ -34,9 +41,19 @@ struct cupel_dataset {
  * `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`, each plain or as gzip
  * with `.gz` behind its name. The two files of labels may both be absent when the spec gives no classes.
  *
- * CUPEL_INVALID, with the path in the message: the set is missing (the message says how to get the default
- * one), a file is cut, damaged or malformed, images and labels differ in number, a label is not below
- * `classes`, or the images have another shape than the spec. */
+ * Formats "cifar10" and "cifar100" (https://www.cs.toronto.edu/~kriz/cifar.html): the directory, or what the
+ * archive made in it, holds `data_batch_1.bin` to `data_batch_5.bin` and `test_batch.bin`, or `train.bin` and
+ * `test.bin`. CIFAR-100's labels are the 100 fine ones, or for `classes` 20 the superclasses.
+ *
+ * Format "folder": PNG and JPEG files (.png, .jpg, .jpeg) in one directory, which gives no labels, or in a
+ * directory for each class, whose label is its place among their names, sorted bytewise. When there is `train` with
+ * `test` or `val` beside it, each holds the images of a split, otherwise the 10th, 20th, ... image of each class
+ * makes up the test split; without labels all images are for training. Images become RGB for 3 channels and gray
+ * for 1, as cupel_image_read has it. One of another size than `shape` is refused, or with `resize` scaled until
+ * it covers height and width, and cut to its middle: torchvision's Resize and CenterCrop of a Pillow image.
+ *
+ * CUPEL_INVALID, with the path in the message: the set is missing (the message says how to get one), a file is cut, damaged or malformed, images and labels differ in number, a label is not below
+ * `classes`, or the images have another shape than the spec. CUPEL_UNSUPPORTED: an image of a folder has another size. */
 enum cupel_status cupel_dataset_open(const struct cupel_dataset_spec *spec, struct cupel_dataset *dataset,
                                      struct cupel_error *error);
 

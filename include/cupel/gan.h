@@ -97,7 +97,8 @@ struct cupel_quality {
     double precision, recall;
 };
 
-/* Draws `count` latents with the seed of the options and compares their images with the test split of the GAN's data set.
+/* Draws `count` latents with the seed of the options and compares their images with the test split of the GAN's data set,
+ * or with all of a set without one.
  * `classifier` is of `task: classify` and takes images of the same shape, which it normalises in its own way.
  * CUPEL_INVALID: the models do not fit one another, weights do not fit, there are fewer than 4 images, or the features are
  * more than 2048. */

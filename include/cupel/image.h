@@ -1,4 +1,4 @@
-/* PNG images. */
+/* PNG and JPEG images. */
 #ifndef CUPEL_IMAGE_H
 #define CUPEL_IMAGE_H
 
@@ -23,10 +23,11 @@ struct cupel_image_text {
     const char *value;
 };
 
-/* Reads a PNG file of at most 2^28 pixels. `channels` is 1 or 3 to convert to gray (as Pillow's convert("L"):
- * 0.299 R + 0.587 G + 0.114 B) or to RGB, 0 to keep what the file has. Sixteen-bit samples are scaled to
- * eight, transparency is dropped. Free the pixels with cupel_image_free. CUPEL_INVALID: no such file, or not
- * a whole PNG image. */
+/* Reads a PNG or JPEG file, known by its first bytes, of at most 2^28 pixels. `channels` is 1 or 3 to convert
+ * to gray (as Pillow's convert("L"), the luma of ITU-R BT.601: 0.299 R + 0.587 G + 0.114 B) or to RGB, 0 to
+ * keep what the file has. Sixteen-bit samples are scaled to eight, transparency is dropped, an orientation in
+ * EXIF is not looked at. Free the pixels with cupel_image_free. CUPEL_INVALID: no such file, not a whole
+ * image, or a JPEG image in CMYK. */
 enum cupel_status cupel_image_read(const char *path, int channels, struct cupel_image *image,
                                    struct cupel_error *error);
 

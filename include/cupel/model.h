@@ -26,16 +26,20 @@ enum cupel_task { CUPEL_TASK_CLASSIFY, CUPEL_TASK_GAN };
 
 enum cupel_data_format {
     CUPEL_DATA_IDX,
-    CUPEL_DATA_CIFAR10, /* cannot be opened yet */
-    CUPEL_DATA_FOLDER,  /* cannot be opened yet */
+    CUPEL_DATA_CIFAR10,
+    CUPEL_DATA_CIFAR100,
+    CUPEL_DATA_FOLDER,
 };
+
+/* As in model files and in cupel_dataset_spec: "cifar10". */
+const char *cupel_data_format_text(enum cupel_data_format format);
 
 /* `data:`. Pixels are divided by 255, then normalised as (x - mean[c]) / deviation[c]. */
 struct cupel_data_settings {
     enum cupel_data_format format;
-    const char *place; /* of the format in the model file, "dcgan64.yaml:9:11", for messages */
     const char *path;
     struct cupel_shape shape;       /* of one image: [C, H, W] */
+    bool resize;                    /* `resize: true`: scale and cut a folder's images of another size */
     int64_t classes;                /* 0: the data has no labels that matter */
     const char *const *class_names; /* one for each class; NULL unless `class_names` is given */
     const double *mean, *deviation; /* C values each; 0 and 1 unless `normalize` is given */

@@ -35,6 +35,8 @@ struct cupel_run_options {
     bool deterministic; /* the same bits in every run, even where that is slower; the processor's devices
                               always give them as long as the number of threads stays the same */
     const char *data;   /* NULL: the model's data.path */
+    bool
+        skip_bad; /* leave out files of a folder that are no whole images; otherwise the first one is an error */
     bool stream;   /* keep images in the host's memory and send each batch, as is done anyway for sets that
                               do not fit on the device; results are the same */
     int64_t batch; /* images in a batch; 0: the model's */

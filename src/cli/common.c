@@ -22,6 +22,7 @@ struct cupel_run_options run_options(const struct arguments *arguments) {
         .deterministic = arguments->deterministic,
         .stream = arguments->stream,
         .data = arguments->data,
+        .skip_bad = arguments->skip_bad,
         .batch = arguments->batch,
         .has_seed = arguments->seed >= 0,
         .seed = (uint64_t)arguments->seed,

@@ -17,7 +17,7 @@ static const struct command commands[] = {
      "the Frechet distance between generated and test images in a classifier's features, precision and "
      "recall.",
      command_eval},
-    {"predict", COMMAND_PREDICT, "MODEL IMAGE...", "Classify PNG images",
+    {"predict", COMMAND_PREDICT, "MODEL IMAGE...", "Classify PNG and JPEG images",
      "Images are turned into gray or RGB as the model wants them; their size must be the model's.",
      command_predict},
     {"sample", COMMAND_SAMPLE, "MODEL", "Make images with a trained generator",

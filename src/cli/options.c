@@ -38,6 +38,8 @@ enum {
 static const struct option options[] = {
     {"--data", COMMAND_TRAIN | COMMAND_EVAL, 0, OPTION_TEXT, "PATH", AT(data),
      .help = "read the data set from here instead of the model file's data.path"},
+    {"--skip-bad", COMMAND_TRAIN | COMMAND_EVAL, 0, OPTION_SWITCH, NULL, AT(skip_bad),
+     .help = "leave out files of a folder that are no whole images, and say how many"},
     {"--data", COMMAND_DOCTOR, 0, OPTION_TEXT, "PATH", AT(data), .help = "the data set to look for"},
     {"--weights", NEEDS_WEIGHTS | COMMAND_DUMP, NEEDS_WEIGHTS, OPTION_TEXT, "FILE", AT(weights),
      .help = "safetensors file: weights or a checkpoint"},
@@ -246,7 +248,8 @@ static bool take_words(const struct parse *parse) {
     const struct command *command = parse->command;
     bool model = command->bit & WITH_MODEL, images = command->bit == COMMAND_PREDICT;
     if (model && !arguments->word_count) return refuse(parse, "which model? Name a model file");
-    if (images && arguments->word_count < 2) return refuse(parse, "which image? Name a PNG file or more");
+    if (images && arguments->word_count < 2)
+        return refuse(parse, "which image? Name a PNG or JPEG file or more");
     if (!images && arguments->word_count > model)
         return refuse(parse, "'%.80s' is one argument too many", arguments->words[model]);
     if (model) arguments->model = arguments->words[0];

@@ -63,9 +63,9 @@ int command_predict(const struct arguments *arguments) {
     float *probabilities =
         calloc((size_t)arguments->image_count, (size_t)(data->classes ? data->classes : 1) * sizeof(float));
     if (data->shape.dim[0] != 1 && data->shape.dim[0] != 3)
-        status =
-            cupel_fail(&error, CUPEL_UNSUPPORTED, "%s: its images have %d channels; PNG images have 1 or 3",
-                       cupel_model_name(model), (int)data->shape.dim[0]);
+        status = cupel_fail(&error, CUPEL_UNSUPPORTED,
+                            "%s: its images have %d channels; images of files have 1 or 3",
+                            cupel_model_name(model), (int)data->shape.dim[0]);
     else if (!pixels || !probabilities)
         status = cupel_fail(&error, CUPEL_NOMEM, "no memory for %d images", arguments->image_count);
     else

@@ -1,30 +1,37 @@
 /* Data sets of every format: opening, statistics, freeing. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cupel/data.h"
-#include "data/idx.h"
+#include "data/formats.h"
 
 static const struct {
     const char *name;
-    enum cupel_status (*open)(const struct cupel_dataset_spec *, struct cupel_dataset *,
-                              struct cupel_error *);
+    dataset_opener *open;
 } formats[] = {
     {"idx", idx_open},
+    {"cifar10", cifar10_open},
+    {"cifar100", cifar100_open},
+    {"folder", folder_open},
 };
+enum { N_FORMATS = sizeof formats / sizeof *formats };
 
 enum cupel_status cupel_dataset_open(const struct cupel_dataset_spec *spec, struct cupel_dataset *dataset,
                                      struct cupel_error *error) {
     *dataset = (struct cupel_dataset){0};
-    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+    for (size_t i = 0; i < N_FORMATS; i++) {
         if (strcmp(spec->format, formats[i].name) != 0) continue;
         enum cupel_status status = formats[i].open(spec, dataset, error);
         if (status) cupel_dataset_free(dataset);
         return status;
     }
-    return cupel_fail(error, CUPEL_INVALID, "%s: the data format `%s` is unknown; the known one is `idx`",
-                      spec->path, spec->format);
+    char known[80];
+    for (size_t i = 0, used = 0; i < N_FORMATS; i++)
+        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", formats[i].name);
+    return cupel_fail(error, CUPEL_INVALID, "%s: the data format `%s` is unknown; known: %s", spec->path,
+                      spec->format, known);
 }
 
 void cupel_dataset_statistics(const struct cupel_dataset *dataset, double *mean, double *deviation) {

@@ -2,15 +2,15 @@
 #include "data/idx.h"
 
 #include <endian.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "data/common.h"
+#include "data/formats.h"
 #include "io/file.h"
 #include "io/reader.h"
 
@@ -100,38 +100,6 @@ static enum cupel_status read_idx(const char *path, int rank, struct cupel_shape
     return status;
 }
 
-/* Takes the images' shape, or compares it with the one that is known from the spec or the other split. */
-static enum cupel_status settle_shape(const char *path, const struct cupel_shape *shape,
-                                      struct cupel_dataset *dataset, struct cupel_error *error) {
-    const int64_t found[3] = {1, shape->dim[1], shape->dim[2]};
-    for (int i = 0; i < 3; i++) {
-        if (!dataset->shape[i]) dataset->shape[i] = found[i];
-        if (dataset->shape[i] == found[i]) continue;
-        return cupel_fail(error, CUPEL_INVALID,
-                          "%s: its images are [1, %" PRId64 ", %" PRId64
-                          "] (channels, height, width), but [%" PRId64 ", %" PRId64 ", %" PRId64
-                          "] are expected; correct `shape` under `data`",
-                          path, found[1], found[2], dataset->shape[0], dataset->shape[1], dataset->shape[2]);
-    }
-    return CUPEL_OK;
-}
-
-/* Makes 32-bit labels of bytes; `*classes` is the limit, or 0, and then grows to hold every label. */
-static enum cupel_status convert_labels(const char *path, const uint8_t *bytes, int64_t count, int64_t limit,
-                                        struct cupel_dataset *dataset, int32_t *labels,
-                                        struct cupel_error *error) {
-    for (int64_t i = 0; i < count; i++) {
-        if (limit && bytes[i] >= limit)
-            return cupel_fail(error, CUPEL_INVALID,
-                              "%s: label %" PRId64 " is %d, but with %" PRId64
-                              " classes the largest is %" PRId64 "; correct `classes` under `data`",
-                              path, i, bytes[i], limit, limit - 1);
-        if (bytes[i] >= dataset->classes) dataset->classes = bytes[i] + 1;
-        labels[i] = bytes[i];
-    }
-    return CUPEL_OK;
-}
-
 static enum cupel_status read_labels(const char *path, int64_t limit, struct cupel_dataset *dataset,
                                      struct cupel_dataset_split *split, struct cupel_error *error) {
     struct cupel_shape shape;
@@ -143,26 +111,22 @@ static enum cupel_status read_labels(const char *path, int64_t limit, struct cup
                             shape.dim[0], split->count);
     if (!status) {
         split->labels = reallocarray(NULL, (size_t)split->count, sizeof *split->labels);
-        status =
-            split->labels
-                ? convert_labels(path, bytes, split->count, limit, dataset, split->labels, error)
-                : cupel_fail(error, CUPEL_NOMEM, "%s: no memory for %" PRId64 " labels", path, split->count);
+        if (!split->labels)
+            status =
+                cupel_fail(error, CUPEL_NOMEM, "%s: no memory for %" PRId64 " labels", path, split->count);
     }
+    for (int64_t i = 0; i < split->count && !status; i++)
+        status = common_label(path, i, bytes[i], limit, dataset, &split->labels[i], error);
     free(bytes);
     return status;
 }
 
 static enum cupel_status missing(const char *directory, const char *split, const char *what,
                                  struct cupel_error *error) {
-    struct stat info;
-    const char *why = stat(directory, &info)  ? strerror(errno)
-                      : S_ISDIR(info.st_mode) ? NULL
-                                              : "Not a directory";
-    return cupel_fail(
-        error, CUPEL_INVALID,
-        "%s: %s%s%s-%s-ubyte[.gz] is not there. Install Fashion-MNIST with `apt-get install "
-        "dataset-fashion-mnist`, or name a directory that holds the data set with `--data PATH`",
-        directory, why ? why : "", why ? ": " : "", split, what);
+    char file[64];
+    snprintf(file, sizeof file, "%s-%s-ubyte[.gz]", split, what);
+    return common_missing(directory, file,
+                          "Install Fashion-MNIST with `apt-get install dataset-fashion-mnist`", error);
 }
 
 static enum cupel_status read_split(const struct cupel_dataset_spec *spec, const char *name,
@@ -174,7 +138,8 @@ static enum cupel_status read_split(const struct cupel_dataset_spec *spec, const
         return missing(spec->path, name, "images-idx3", error);
     CUPEL_TRY(read_idx(path, 3, &shape, &split->images, error));
     split->count = shape.dim[0];
-    CUPEL_TRY(settle_shape(path, &shape, dataset, error));
+    const int64_t found[3] = {1, shape.dim[1], shape.dim[2]};
+    CUPEL_TRY(common_shape(path, found, dataset, error));
     if (find_file(spec->path, name, "labels-idx1", path))
         return read_labels(path, spec->classes, dataset, split, error);
     return spec->classes ? missing(spec->path, name, "labels-idx1", error) : CUPEL_OK;
@@ -185,6 +150,7 @@ enum cupel_status idx_open(const struct cupel_dataset_spec *spec, struct cupel_d
     memcpy(dataset->shape, spec->shape, sizeof dataset->shape);
     dataset->classes = spec->classes;
     CUPEL_TRY(read_split(spec, "train", dataset, &dataset->train, error));
+    if (spec->train_only) return CUPEL_OK;
     CUPEL_TRY(read_split(spec, "t10k", dataset, &dataset->test, error));
     if (!dataset->train.labels != !dataset->test.labels)
         return missing(spec->path, dataset->train.labels ? "t10k" : "train", "labels-idx1", error);

@@ -9,9 +9,4 @@
 enum cupel_status idx_parse(const char *file, const unsigned char *bytes, size_t size, int rank,
                             struct cupel_shape *shape, uint8_t **data, struct cupel_error *error);
 
-/* Reads the directory of four IDX files that cupel_dataset_open describes, into a zeroed set that the caller
- * frees whatever the outcome. */
-enum cupel_status idx_open(const struct cupel_dataset_spec *spec, struct cupel_dataset *dataset,
-                           struct cupel_error *error);
-
 #endif

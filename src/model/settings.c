@@ -13,8 +13,14 @@ enum {
 
 /* ---- data ---- */
 
-static const char *const format_words[] = {
-    [CUPEL_DATA_IDX] = "idx", [CUPEL_DATA_CIFAR10] = "cifar10", [CUPEL_DATA_FOLDER] = "folder"};
+static const char *const format_words[] = {[CUPEL_DATA_IDX] = "idx",
+                                           [CUPEL_DATA_CIFAR10] = "cifar10",
+                                           [CUPEL_DATA_CIFAR100] = "cifar100",
+                                           [CUPEL_DATA_FOLDER] = "folder"};
+
+const char *cupel_data_format_text(enum cupel_data_format format) {
+    return format_words[format];
+}
 
 struct data_items {
     struct cupel_data_settings settings;
@@ -30,6 +36,7 @@ static const struct cupel_field data_fields[] = {
     DATA("path", TEXT, settings.path, 0, 0, NULL),
     DATA("shape", SHAPE, settings.shape, 1, MAX_IMAGE_SIDE, NULL),
     DATA("classes", INT, settings.classes, 2, MAX_CLASSES, ""),
+    DATA("resize", BOOL, settings.resize, 0, 0, "false"),
     DATA("class_names", ITEM, class_names, 0, 0, ""),
     DATA("normalize", ITEM, normalize, 0, 0, ""),
     DATA("augment", ITEM, augment, 0, 0, ""),
@@ -123,11 +130,6 @@ enum cupel_status data_read(struct cupel_model *model, const struct cupel_yaml_i
     CUPEL_TRY(cupel_fields_read(&model->yaml, item->key, item, "data", data_fields, COUNT(data_fields),
                                 &items, error));
     model->data = items.settings;
-    const struct cupel_yaml_item *format = cupel_yaml_find(item, "format");
-    model->data.place = format->setting ? cupel_heap_text(&model->yaml.heap, "--set %s", format->setting)
-                                        : cupel_heap_text(&model->yaml.heap, "%s:%d:%d", model->yaml.name,
-                                                          format->line, format->column);
-    if (!model->data.place) return cupel_yaml_no_memory(&model->yaml, error);
     if (model->data.shape.rank != 3)
         return cupel_yaml_fail(&model->yaml, cupel_yaml_find(item, "shape"), error,
                                "'shape' has %d numbers; it must have three: [channels, height, width]",

@@ -13,6 +13,7 @@
 #include "io/image.h"
 #include "train/page.h"
 #include "train/path.h"
+#include "train/setup.h"
 
 /* What the page is made from. */
 struct report {
@@ -274,14 +275,7 @@ static enum cupel_status add_card(struct report *report, const struct cupel_data
 static enum cupel_status add_mistakes(struct report *report, struct cupel_error *error) {
     const struct cupel_evaluation *evaluation = &report->result->evaluation;
     if (!evaluation->mistake_count) return CUPEL_OK;
-    const struct cupel_data_settings *data = cupel_model_data(report->model);
-    const char *path = report->options->run.data;
-    const struct cupel_dataset_spec spec = {
-        .format = "idx",
-        .path = path ? path : data->path,
-        .shape = {data->shape.dim[0], data->shape.dim[1], data->shape.dim[2]},
-        .classes = data->classes,
-    };
+    const struct cupel_dataset_spec spec = setup_spec(report->model, &report->options->run);
     struct cupel_dataset dataset;
     CUPEL_TRY(cupel_dataset_open(&spec, &dataset, error));
     buffer_text(&report->page,

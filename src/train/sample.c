@@ -61,12 +61,15 @@ static void crowd_free(struct crowd *crowd) {
     free(crowd->features);
 }
 
-/* Takes the test images out of the data set. */
+/* Takes the test images out of the data set, or the training images of one that has no others. */
 static enum cupel_status take_real(const struct setup *setup, struct crowd *real, struct cupel_error *error) {
     struct cupel_dataset dataset;
-    CUPEL_TRY(split_open(setup, &dataset, error));
-    *real = (struct crowd){.count = dataset.test.count, .images = dataset.test.images};
-    dataset.test.images = NULL;
+    struct cupel_dataset_spec spec = setup->spec;
+    spec.train_only = false;
+    CUPEL_TRY(cupel_dataset_open(&spec, &dataset, error));
+    struct cupel_dataset_split *split = dataset.test.count ? &dataset.test : &dataset.train;
+    *real = (struct crowd){.count = split->count, .images = split->images};
+    split->images = NULL;
     cupel_dataset_free(&dataset);
     return CUPEL_OK;
 }

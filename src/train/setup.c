@@ -87,6 +87,21 @@ static enum cupel_status hold(const struct cupel_run_options *options, struct se
     return CUPEL_OK;
 }
 
+struct cupel_dataset_spec setup_spec(const struct cupel_model *model,
+                                     const struct cupel_run_options *options) {
+    const struct cupel_data_settings *data = cupel_model_data(model);
+    return (struct cupel_dataset_spec){
+        .format = cupel_data_format_text(data->format),
+        .path = options->data ? options->data : data->path,
+        .shape = {data->shape.dim[0], data->shape.dim[1], data->shape.dim[2]},
+        .classes = data->classes,
+        .train_only = cupel_model_task(model) == CUPEL_TASK_GAN,
+        .resize = data->resize,
+        .skip_bad = options->skip_bad,
+        .threads = options->threads,
+    };
+}
+
 enum cupel_status setup_open(const struct cupel_model *model, const struct cupel_run_options *options,
                              struct setup *setup, struct cupel_error *error) {
     *setup = (struct setup){
@@ -95,7 +110,7 @@ enum cupel_status setup_open(const struct cupel_model *model, const struct cupel
         .train = *cupel_model_train(model),
     };
     setup->stream = options->stream;
-    setup->data_path = options->data ? options->data : setup->data->path;
+    setup->spec = setup_spec(model, options);
     CUPEL_TRY(apply(options, setup, error));
     find_learners(setup);
     enum cupel_status status = hold(options, setup, error);

@@ -3,6 +3,7 @@
 #ifndef CUPEL_TRAIN_SETUP_H
 #define CUPEL_TRAIN_SETUP_H
 
+#include "cupel/data.h"
 #include "cupel/train.h"
 
 /* A network that is trained. */
@@ -19,7 +20,7 @@ struct setup {
     struct learner learners[CUPEL_ROLES]; /* by role */
     int learner_count;
     const struct cupel_data_settings *data;
-    const char *data_path;
+    struct cupel_dataset_spec spec;
     bool stream;                       /* images stay on the host */
     struct cupel_train_settings train; /* batch and seed as the options have them */
     float *mean, *deviation;           /* of each channel, for normalising */
@@ -27,6 +28,10 @@ struct setup {
     struct cupel_plan_options plan; /* precision and determinism, for every plan */
     struct cupel_store *store;
 };
+
+/* The data set that a program on the model opens. */
+struct cupel_dataset_spec setup_spec(const struct cupel_model *model,
+                                     const struct cupel_run_options *options);
 
 /* Checks that the options are possible, and opens the device. On failure there is nothing to close. The model must outlive the
  * setup. */

@@ -40,25 +40,25 @@ void division_free(struct division *division) {
     *division = (struct division){0};
 }
 
+static enum cupel_status check_counts(const struct setup *setup, const struct cupel_dataset *dataset,
+                                      struct cupel_error *error) {
+    const char *path = setup->spec.path;
+    if (dataset->train.count > INT32_MAX || dataset->test.count > INT32_MAX)
+        return cupel_fail(error, CUPEL_INVALID, "%s: the set has more than %d images", path, INT32_MAX);
+    if (dataset->test.count || setup->spec.train_only) return CUPEL_OK;
+    return cupel_fail(
+        error, CUPEL_INVALID,
+        "%s: the set has no test images: its classes have fewer than 10 images; add more, or put "
+        "some into `test` beside `train`",
+        path);
+}
+
 enum cupel_status split_open(const struct setup *setup, struct cupel_dataset *dataset,
                              struct cupel_error *error) {
-    const struct cupel_data_settings *data = setup->data;
-    if (data->format != CUPEL_DATA_IDX)
-        return cupel_fail(
-            error, CUPEL_UNSUPPORTED,
-            "%s: data sets of this format cannot be read yet; convert the images to `idx`, or look "
-            "at the model with `cupel plan`, which needs none",
-            data->place);
-    const struct cupel_dataset_spec spec = {
-        .format = "idx",
-        .path = setup->data_path,
-        .shape = {data->shape.dim[0], data->shape.dim[1], data->shape.dim[2]},
-        .classes = data->classes,
-    };
-    CUPEL_TRY(cupel_dataset_open(&spec, dataset, error));
-    if (dataset->train.count <= INT32_MAX && dataset->test.count <= INT32_MAX) return CUPEL_OK;
-    cupel_dataset_free(dataset);
-    return cupel_fail(error, CUPEL_INVALID, "%s: the set has more than %d images", spec.path, INT32_MAX);
+    CUPEL_TRY(cupel_dataset_open(&setup->spec, dataset, error));
+    const enum cupel_status status = check_counts(setup, dataset, error);
+    if (status) cupel_dataset_free(dataset);
+    return status;
 }
 
 enum cupel_status split_held(const struct setup *setup, int64_t count, int64_t *held,

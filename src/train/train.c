@@ -1,6 +1,7 @@
 /* Preparing a training run: data, plans, initial values, the directory of outputs. */
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "io/file.h"
@@ -42,7 +43,7 @@ static enum cupel_status plan_length(struct loop *loop, struct cupel_error *erro
                           "%s: a batch of %" PRId64 " cannot be filled from %" PRId64
                           " training images; use a "
                           "smaller batch, or `drop_last: false`",
-                          loop->setup.data_path, batch, count);
+                          loop->setup.spec.path, batch, count);
     int64_t epoch_steps = train->drop_last ? count / batch : (count + batch - 1) / batch;
     loop->steps = train->epochs ? train->epochs * epoch_steps : INT64_MAX;
     if (train->steps && train->steps < loop->steps) loop->steps = train->steps;
@@ -191,8 +192,19 @@ static enum cupel_status divide(struct loop *loop, const struct cupel_dataset *d
     return plan_length(loop, error);
 }
 
+static void note_skipped(const struct loop *loop) {
+    const struct cupel_watcher *watcher = &loop->options->watcher;
+    const struct cupel_dataset *dataset = &loop->dataset;
+    char text[sizeof dataset->first_skipped.message + 80];
+    if (!dataset->skipped || !watcher->note) return;
+    snprintf(text, sizeof text, "%" PRId64 " bad file%s left out; the first: %s", dataset->skipped,
+             dataset->skipped == 1 ? " is" : "s are", dataset->first_skipped.message);
+    watcher->note(watcher->context, text);
+}
+
 static enum cupel_status prepare(struct loop *loop, struct cupel_error *error) {
     CUPEL_TRY(split_open(&loop->setup, &loop->dataset, error));
+    note_skipped(loop);
     CUPEL_TRY(divide(loop, &loop->dataset, error));
     CUPEL_TRY(compile(loop, error));
     CUPEL_TRY(upload(loop, error));

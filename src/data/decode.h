@@ -1,0 +1,15 @@
+/* Decoding many image files at once. */
+#ifndef CUPEL_DATA_DECODE_H
+#define CUPEL_DATA_DECODE_H
+
+#include "cupel/data.h"
+#include "data/listing.h"
+
+/* Reads the files [count] into `images` [count, shape], as the spec asks, on several threads. `bad`, [count], gets
+ * whether a file was left out, which only `skip_bad` allows: its image is then undefined. What is wrong with the
+ * first bad file, in the order of the list, goes to `error`, or with `skip_bad` to `first`. */
+enum cupel_status decode_files(const struct cupel_dataset_spec *spec, const int64_t shape[3],
+                               const struct listed *const *files, int64_t count, uint8_t *images, bool *bad,
+                               struct cupel_error *first, struct cupel_error *error);
+
+#endif
