@@ -138,7 +138,7 @@ static const struct {
     {"train:\n", "train: 3\nother:\n", "m.yaml:26:1:", "unknown key of the model 'other'"},
     /* data */
     {"format: idx", "format: mnist",
-     "m.yaml:3:11:", "unknown format 'mnist'; (known: idx, cifar10, cifar100, folder)"},
+     "m.yaml:3:11:", "unknown format 'mnist'; (known: idx, cifar10, cifar100, folder, npy)"},
     {"  path: /data\n", "", "m.yaml:2:1:", "data needs the key 'path'"},
     {"[1, 28, 28]", "[28, 28]", "m.yaml:5:10:", "three: [channels, height, width]"},
     {"[1, 28, 28]", "[1, 28, 0]", "m.yaml:5:18:", "'shape' is '0'"},

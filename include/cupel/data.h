@@ -11,8 +11,8 @@ extern "C" {
 
 /* What a model file says about its data. */
 struct cupel_dataset_spec {
-    const char *format; /* "idx", "cifar10", "cifar100" or "folder" */
-    const char *path;   /* a directory */
+    const char *format; /* "idx", "cifar10", "cifar100", "folder" or "npy" */
+    const char *path;   /* a directory; npy: or an NPZ file */
     int64_t shape[3];   /* channels, height, width of an image; 0 takes the file's */
     int64_t classes;    /* 0 takes what is there: the largest label plus 1, a folder's classes */
     bool train_only;    /* leave the test split empty, and all images to the training split */
@@ -51,6 +51,11 @@ struct cupel_dataset {
  * makes up the test split; without labels all images are for training. Images become RGB for 3 channels and gray
  * for 1, as cupel_image_read has it. One of another size than `shape` is refused, or with `resize` scaled until
  * it covers height and width, and cut to its middle: torchvision's Resize and CenterCrop of a Pillow image.
+ *
+ * Format "npy": NumPy's arrays `images.npy`, u8 [N, C, H, W] or [N, H, W], and `labels.npy`, whole numbers [N], in the
+ * directory or an NPZ file, and `test_images.npy` and `test_labels.npy` of the test split (or Keras's names, x_train,
+ * y_train, x_test and y_test). Labels may be missing when the spec gives no classes. Without a test split, the 10th, 20th,
+ * ... image of each class makes it up.
  *
  * CUPEL_INVALID, with the path in the message: the set is missing (the message says how to get one), a file is cut, damaged or malformed, images and labels differ in number, a label is not below
  * `classes`, or the images have another shape than the spec. CUPEL_UNSUPPORTED: an image of a folder has another size. */

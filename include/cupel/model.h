@@ -29,6 +29,7 @@ enum cupel_data_format {
     CUPEL_DATA_CIFAR10,
     CUPEL_DATA_CIFAR100,
     CUPEL_DATA_FOLDER,
+    CUPEL_DATA_NPY,
 };
 
 /* As in model files and in cupel_dataset_spec: "cifar10". */

@@ -11,10 +11,8 @@ static const struct {
     const char *name;
     dataset_opener *open;
 } formats[] = {
-    {"idx", idx_open},
-    {"cifar10", cifar10_open},
-    {"cifar100", cifar100_open},
-    {"folder", folder_open},
+    {"idx", idx_open},       {"cifar10", cifar10_open}, {"cifar100", cifar100_open},
+    {"folder", folder_open}, {"npy", npy_open},
 };
 enum { N_FORMATS = sizeof formats / sizeof *formats };
 

@@ -8,6 +8,6 @@
 typedef enum cupel_status dataset_opener(const struct cupel_dataset_spec *spec, struct cupel_dataset *dataset,
                                          struct cupel_error *error);
 
-dataset_opener idx_open, cifar10_open, cifar100_open, folder_open;
+dataset_opener idx_open, cifar10_open, cifar100_open, folder_open, npy_open;
 
 #endif

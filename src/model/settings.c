@@ -16,7 +16,8 @@ enum {
 static const char *const format_words[] = {[CUPEL_DATA_IDX] = "idx",
                                            [CUPEL_DATA_CIFAR10] = "cifar10",
                                            [CUPEL_DATA_CIFAR100] = "cifar100",
-                                           [CUPEL_DATA_FOLDER] = "folder"};
+                                           [CUPEL_DATA_FOLDER] = "folder",
+                                           [CUPEL_DATA_NPY] = "npy"};
 
 const char *cupel_data_format_text(enum cupel_data_format format) {
     return format_words[format];

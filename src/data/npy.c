@@ -1,0 +1,254 @@
+/* NPY files, alone or in an NPZ archive, as data sets. */
+#include "data/npy.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "data/common.h"
+#include "data/formats.h"
+#include "io/file.h"
+#include "io/zip.h"
+
+/* ---- one array ---- */
+
+/* What follows `key` in the header, a Python dictionary; NULL when it is not there. */
+static const char *find_value(const char *header, const char *key) {
+    const char *found = strstr(header, key);
+    if (!found) return NULL;
+    found += strlen(key);
+    found += strspn(found, " ");
+    if (*found != ':') return NULL;
+    return found + 1 + strspn(found + 1, " ");
+}
+
+static enum cupel_status parse_type(const char *file, const char *text, struct npy *array,
+                                    struct cupel_error *error) {
+    const bool quoted = text && (*text == '\'' || *text == '"') && strlen(text) > 4 && text[4] == *text;
+    const char order = quoted ? text[1] : 0, kind = quoted ? text[2] : 0, size = quoted ? text[3] : 0;
+    const bool whole = (kind == 'u' || kind == 'i') && size && strchr("1248", size);
+    if (!whole || !strchr("|<>", order))
+        return cupel_fail(error, CUPEL_INVALID,
+                          "%s: has elements of type %.20s; whole numbers are read, images as uint8: convert "
+                          "the array with astype",
+                          file, text ? text : "unknown");
+    array->sign = kind == 'i';
+    array->big = order == '>';
+    array->size = size - '0';
+    return CUPEL_OK;
+}
+
+static enum cupel_status parse_shape(const char *file, const char *text, struct npy *array,
+                                     struct cupel_error *error) {
+    const char *at = text && *text == '(' ? text + 1 : NULL;
+    array->shape.rank = 0;
+    while (at && *at != ')') {
+        char *end;
+        if (*at < '0' || *at > '9' || array->shape.rank == CUPEL_MAX_RANK) {
+            at = NULL;
+            break;
+        }
+        array->shape.dim[array->shape.rank++] = strtoll(at, &end, 10);
+        at = end + strspn(end, ", ");
+    }
+    if (!at || !array->shape.rank)
+        return cupel_fail(error, CUPEL_INVALID, "%s: the shape in its header is malformed: %.40s", file,
+                          text ? text : "not given");
+    /* As elements of the size's largest kind: what fits as that cannot overflow. */
+    struct cupel_error reason = {0};
+    if (cupel_shape_check(&array->shape, CUPEL_I64, &reason))
+        return cupel_fail(error, CUPEL_INVALID, "%s: %s", file, reason.message);
+    return CUPEL_OK;
+}
+
+static enum cupel_status parse_header(const char *file, const char *header, struct npy *array,
+                                      struct cupel_error *error) {
+    const char *order = find_value(header, "'fortran_order'");
+    CUPEL_TRY(parse_type(file, find_value(header, "'descr'"), array, error));
+    if (!order || strncmp(order, "False", 5) != 0)
+        return cupel_fail(error, CUPEL_INVALID,
+                          "%s: is in Fortran's order; save it with numpy.ascontiguousarray", file);
+    return parse_shape(file, find_value(header, "'shape'"), array, error);
+}
+
+enum cupel_status npy_parse(const char *file, const unsigned char *bytes, size_t size, struct npy *array,
+                            struct cupel_error *error) {
+    *array = (struct npy){0};
+    if (size < 10 || memcmp(bytes, "\x93NUMPY", 6) != 0)
+        return cupel_fail(error, CUPEL_INVALID, "%s: is no NPY file", file);
+    const bool wide = bytes[6] > 1; /* version 1 has a length of two bytes, later ones of four */
+    const size_t start = wide ? 12 : 10;
+    size_t length = (size_t)bytes[8] | (size_t)bytes[9] << 8;
+    if (wide && size >= start) length |= (size_t)bytes[10] << 16 | (size_t)bytes[11] << 24;
+    if (size < start || length > size - start)
+        return cupel_fail(error, CUPEL_INVALID, "%s: the file ends in its header", file);
+    char *header = strndup((const char *)bytes + start, length);
+    if (!header) return cupel_fail(error, CUPEL_NOMEM, "%s: no memory for its header", file);
+    const enum cupel_status status = parse_header(file, header, array, error);
+    free(header);
+    if (status) return status;
+    const size_t there = size - start - length,
+                 needed = (size_t)cupel_shape_count(&array->shape) * (size_t)array->size;
+    char text[160];
+    if (there != needed)
+        return cupel_fail(error, CUPEL_INVALID,
+                          "%s: shape %s takes %zu bytes, but %zu follow the header: it is cut or damaged",
+                          file, cupel_shape_text(&array->shape, text, sizeof text), needed, there);
+    array->data = bytes + start + length;
+    return CUPEL_OK;
+}
+
+int64_t npy_number(const struct npy *array, int64_t index) {
+    const unsigned char *at = array->data + (size_t)index * (size_t)array->size;
+    uint64_t value = 0;
+    for (int i = 0; i < array->size; i++) value = value << 8 | at[array->big ? i : array->size - 1 - i];
+    const int unused = 64 - 8 * array->size;
+    return array->sign ? (int64_t)(value << unused) >> unused : (int64_t)value;
+}
+
+/* ---- arrays that make a set ---- */
+
+/* A directory of NPY files, or an NPZ file in memory. */
+struct source {
+    const char *path;
+    unsigned char *archive; /* NULL: a directory */
+    size_t size;
+};
+
+enum array { IMAGES, LABELS, TEST_IMAGES, TEST_LABELS };
+/* Names to look for, ours and Keras's. */
+static const char *const names[][2] = {
+    [IMAGES] = {"images.npy", "x_train.npy"},
+    [LABELS] = {"labels.npy", "y_train.npy"},
+    [TEST_IMAGES] = {"test_images.npy", "x_test.npy"},
+    [TEST_LABELS] = {"test_labels.npy", "y_test.npy"},
+};
+
+/* Reads an array's file to `bytes`, which stays NULL when there is none; `name` gets what messages call it. */
+static enum cupel_status fetch(const struct source *source, enum array which, char name[PATH_MAX],
+                               unsigned char **bytes, size_t *size, struct cupel_error *error) {
+    *bytes = NULL;
+    for (int i = 0; i < 2 && !*bytes; i++) {
+        const char *wanted = names[which][i];
+        if (!common_path(source->path, wanted, name)) continue;
+        if (source->archive)
+            CUPEL_TRY(zip_read(source->path, source->archive, source->size, wanted, bytes, size, error));
+        else if (access(name, F_OK) == 0)
+            CUPEL_TRY(file_read(name, PTRDIFF_MAX, bytes, size, error));
+    }
+    return CUPEL_OK;
+}
+
+/* Takes [N, H, W] or [N, C, H, W] of unsigned bytes; the split gets `bytes`, whose start they become. */
+static enum cupel_status take_images(const char *name, unsigned char *bytes, size_t size,
+                                     struct cupel_dataset *dataset, struct cupel_dataset_split *split,
+                                     struct cupel_error *error) {
+    struct npy array;
+    char text[160];
+    split->images = bytes;
+    CUPEL_TRY(npy_parse(name, bytes, size, &array, error));
+    const struct cupel_shape *shape = &array.shape;
+    const bool gray = shape->rank == 3;
+    if (array.size != 1 || array.sign || (!gray && shape->rank != 4))
+        return cupel_fail(error, CUPEL_INVALID,
+                          "%s: is %s of %d bytes each; images are uint8 [N, C, H, W], or [N, H, W] for gray",
+                          name, cupel_shape_text(shape, text, sizeof text), array.size);
+    const int64_t found[3] = {gray ? 1 : shape->dim[1], shape->dim[shape->rank - 2],
+                              shape->dim[shape->rank - 1]};
+    CUPEL_TRY(common_shape(name, found, dataset, error));
+    split->count = shape->dim[0];
+    memmove(bytes, array.data, (size_t)cupel_shape_count(shape));
+    return CUPEL_OK;
+}
+
+static enum cupel_status take_labels(const char *name, const unsigned char *bytes, size_t size, int64_t limit,
+                                     struct cupel_dataset *dataset, struct cupel_dataset_split *split,
+                                     struct cupel_error *error) {
+    struct npy array;
+    char text[160];
+    CUPEL_TRY(npy_parse(name, bytes, size, &array, error));
+    const struct cupel_shape *shape = &array.shape;
+    if (cupel_shape_count(shape) != split->count || shape->dim[0] != split->count)
+        return cupel_fail(error, CUPEL_INVALID,
+                          "%s: is %s for %" PRId64 " images; labels are [N], a class for each", name,
+                          cupel_shape_text(shape, text, sizeof text), split->count);
+    split->labels = reallocarray(NULL, (size_t)split->count, sizeof *split->labels);
+    if (!split->labels)
+        return cupel_fail(error, CUPEL_NOMEM, "%s: no memory for %" PRId64 " labels", name, split->count);
+    for (int64_t i = 0; i < split->count; i++)
+        CUPEL_TRY(common_label(name, i, npy_number(&array, i), limit, dataset, &split->labels[i], error));
+    return CUPEL_OK;
+}
+
+/* Reads a split; it stays empty when there are no images of it. */
+static enum cupel_status read_split(const struct source *source, enum array images, enum array labels,
+                                    int64_t limit, struct cupel_dataset *dataset,
+                                    struct cupel_dataset_split *split, struct cupel_error *error) {
+    char name[PATH_MAX];
+    unsigned char *bytes;
+    size_t size;
+    CUPEL_TRY(fetch(source, images, name, &bytes, &size, error));
+    if (!bytes) return CUPEL_OK;
+    CUPEL_TRY(take_images(name, bytes, size, dataset, split, error));
+    CUPEL_TRY(fetch(source, labels, name, &bytes, &size, error));
+    if (!bytes) return CUPEL_OK;
+    const enum cupel_status status = take_labels(name, bytes, size, limit, dataset, split, error);
+    free(bytes);
+    return status;
+}
+
+/* Moves the images that are held out of the training split into the test split. */
+static enum cupel_status hold_out(const char *path, struct cupel_dataset *dataset,
+                                  struct cupel_error *error) {
+    struct cupel_dataset_split *train = &dataset->train, *test = &dataset->test;
+    const size_t pixels = (size_t)(dataset->shape[0] * dataset->shape[1] * dataset->shape[2]),
+                 most = (size_t)train->count / HELD_OUT + 1;
+    int64_t *seen = calloc((size_t)dataset->classes, sizeof *seen);
+    test->images = reallocarray(NULL, most, pixels);
+    test->labels = reallocarray(NULL, most, sizeof *test->labels);
+    const bool made = seen && test->images && test->labels;
+    const int64_t count = train->count;
+    if (made) train->count = 0;
+    for (int64_t i = 0; made && i < count; i++) {
+        struct cupel_dataset_split *to = common_held(seen, train->labels[i]) ? test : train;
+        to->labels[to->count] = train->labels[i];
+        memmove(to->images + (size_t)to->count++ * pixels, train->images + (size_t)i * pixels, pixels);
+    }
+    free(seen);
+    return made ? CUPEL_OK : cupel_fail(error, CUPEL_NOMEM, "%s: no memory to divide its images", path);
+}
+
+static enum cupel_status read_set(const struct source *source, const struct cupel_dataset_spec *spec,
+                                  struct cupel_dataset *dataset, struct cupel_error *error) {
+    static const char how[] =
+        "Save the images, uint8 [N, C, H, W] or [N, H, W], with numpy.save, or with numpy.savez as `images`";
+    memcpy(dataset->shape, spec->shape, sizeof dataset->shape);
+    dataset->classes = spec->classes;
+    CUPEL_TRY(read_split(source, IMAGES, LABELS, spec->classes, dataset, &dataset->train, error));
+    if (!dataset->train.count) return common_missing(spec->path, names[IMAGES][0], how, error);
+    if (spec->classes && !dataset->train.labels)
+        return common_missing(spec->path, names[LABELS][0],
+                              "Save the labels, whole numbers [N], beside the images", error);
+    if (spec->train_only) return CUPEL_OK;
+    CUPEL_TRY(read_split(source, TEST_IMAGES, TEST_LABELS, spec->classes, dataset, &dataset->test, error));
+    if (dataset->test.count && !dataset->train.labels != !dataset->test.labels)
+        return common_missing(spec->path, names[dataset->test.labels ? LABELS : TEST_LABELS][0],
+                              "Save the labels of both splits", error);
+    if (dataset->test.count || !dataset->train.labels) return CUPEL_OK;
+    return hold_out(spec->path, dataset, error);
+}
+
+enum cupel_status npy_open(const struct cupel_dataset_spec *spec, struct cupel_dataset *dataset,
+                           struct cupel_error *error) {
+    struct source source = {.path = spec->path};
+    struct stat info;
+    if (stat(spec->path, &info) == 0 && S_ISREG(info.st_mode))
+        CUPEL_TRY(file_read(spec->path, PTRDIFF_MAX, &source.archive, &source.size, error));
+    const enum cupel_status status = read_set(&source, spec, dataset, error);
+    free(source.archive);
+    return status;
+}
