@@ -84,6 +84,43 @@ struct cupel_evaluation_point {
     double time;
 };
 
+/* How varied a GAN's images are, and how close to real ones: measured on the grid that a run makes of the same noise again and
+ * again. Both are quotients of Euclidean distances between images and tend to 1 where the generator has learnt all there is. */
+struct cupel_sample_point {
+    int64_t step, epoch;
+    double
+        diversity; /* mean distance of two generated images over that of two real ones, in a conditional model of the same class */
+    double
+        nearest; /* mean distance of a generated image to the nearest of 512 training images, over that of one of those to
+                       the nearest of the others; far below 1: copies */
+    double time;
+};
+
+/* What can go wrong with a GAN's training. */
+enum cupel_warning {
+    CUPEL_WARNING_DISCRIMINATOR, /* it tells real from generated images without fail */
+    CUPEL_WARNING_COLLAPSE,      /* all generated images are alike */
+    CUPEL_WARNING_VANISHING,     /* the generator gets no gradient */
+    CUPEL_WARNING_NAN,           /* a number is infinite or NaN, and the run ended */
+    CUPEL_WARNINGS
+};
+/* "discriminator too strong", "collapse", "vanishing generator gradient", "NaN"; and what to try. */
+const char *cupel_warning_name(enum cupel_warning warning);
+const char *cupel_warning_advice(enum cupel_warning warning);
+
+enum { CUPEL_TENSOR_ROOM = 200 };
+
+/* A warning's beginning or end; there is one of each for an episode, however long. */
+struct cupel_warning_point {
+    int64_t step, epoch;
+    enum cupel_warning warning;
+    bool over;
+    double value; /* that raised it, or ended it */
+    char tensor
+        [CUPEL_TENSOR_ROOM]; /* of NaN: where the first such number was, as "gradient of generator.up1.weight" */
+    double time;
+};
+
 /* How far a run is. */
 struct cupel_progress {
     struct cupel_training_point point;
@@ -113,8 +150,10 @@ struct cupel_watcher {
  * of each epoch, every checkpoint_steps steps, and when the run ends or is stopped
  *   checkpoint.previous.safetensors  the one before it, should that one be damaged
  *   best.safetensors                 the weights with the best accuracy so far on the validation split, or on
- * the test split of a model without one The files of an earlier run are replaced, unless `resume` goes on
- * with it. */
+ * the test split of a model without one
+ *   healthy.safetensors              of a gan: the last checkpoint that was written while no warning was active
+ *   samples/NNNNNN.png               of a gan: images of the generator after that many steps, always of the same noise and
+ * classes. The files of an earlier run are replaced, unless `resume` goes on with it. */
 struct cupel_train_options {
     struct cupel_run_options run;
     int64_t epochs, steps;    /* 0: the model's; the run ends with whichever comes first */
@@ -125,6 +164,9 @@ struct cupel_train_options {
     int64_t
         log_steps; /* steps between two training lines; 0: a hundredth of the run, 1 to 50. An epoch's last step has a
                           line too */
+    int64_t
+        sample_steps; /* of a gan: steps between two grids of samples/; 0: a twentieth of the run. The last step has one too
+                           */
     const volatile sig_atomic_t *stop; /* when it is set, the step under way is finished, a checkpoint is
                                           written and the run ends; NULL: never */
     struct cupel_watcher watcher;
@@ -154,6 +196,7 @@ struct cupel_train_result {
     int64_t step, epoch;                /* reached; epochs are counted from 1 */
     bool stopped;                       /* by the flag */
     bool early;                         /* by `early_stopping` */
+    bool failed;                        /* by a number that was infinite or NaN */
     double best_accuracy;               /* of the evaluations that best.safetensors is chosen by */
     struct cupel_evaluation evaluation; /* of the test split, when it was measured last */
 };
@@ -168,7 +211,8 @@ void cupel_train_result_free(struct cupel_train_result *result);
  * CUPEL_INVALID: the data set is missing, damaged or does not fit the model; a checkpoint or the file of
  * `init` is missing, damaged or does not fit (all names that do not are listed); an option is impossible.
  * CUPEL_FAILED: the loss or a parameter became infinite or NaN; the message names the step, and the
- * checkpoint from before it stays. */
+ * checkpoint from before it stays. Of a gan the steps since that checkpoint are then repeated, and the message also names the
+ * network, layer and tensor in which the first such number appeared. `result` has the step then, and nothing else. */
 enum cupel_status cupel_train(const struct cupel_model *model, const struct cupel_train_options *options,
                               struct cupel_train_result *result, struct cupel_error *error);
 
@@ -226,6 +270,10 @@ struct cupel_history {
     size_t training_count;
     struct cupel_evaluation_point *evaluations;
     size_t evaluation_count;
+    struct cupel_sample_point *samples;
+    size_t sample_count;
+    struct cupel_warning_point *warnings;
+    size_t warning_count;
 };
 
 /* Reads a run's metrics.jsonl. CUPEL_INVALID when there is none, or when a line is no such object (the

@@ -63,6 +63,11 @@ void jsonl_integer(struct jsonl *jsonl, const char *key, int64_t value) {
     buffer_format(&jsonl->line, "%" PRId64, value);
 }
 
+void jsonl_text(struct jsonl *jsonl, const char *key, const char *value) {
+    add_key(jsonl, key);
+    buffer_json_string(&jsonl->line, value);
+}
+
 enum cupel_status jsonl_end(struct jsonl *jsonl, struct cupel_error *error) {
     buffer_text(&jsonl->line, jsonl->line.size ? "}\n" : "{}\n");
     bool failed = jsonl->line.failed;

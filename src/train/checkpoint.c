@@ -1,10 +1,12 @@
 #include "train/checkpoint.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <zlib.h>
 
+#include "io/file.h"
 #include "train/path.h"
 
 static const char *const optimizer_words[] = {
@@ -80,7 +82,7 @@ static enum cupel_status check_facts(const struct setup *setup, const struct che
 
 void checkpoint_begin(const char *directory) {
     char path[PATH_ROOM];
-    const char *const names[] = {CHECKPOINT_LAST, CHECKPOINT_PREVIOUS, CHECKPOINT_BEST};
+    const char *const names[] = {CHECKPOINT_LAST, CHECKPOINT_PREVIOUS, CHECKPOINT_BEST, CHECKPOINT_HEALTHY};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (path_join(path, directory, names[i], NULL) == CUPEL_OK) unlink(path);
 }
@@ -180,6 +182,26 @@ static enum cupel_status collect(struct setup *setup, const struct checkpoint *c
 static void rotate(const char *last, const char *previous) {
     unlink(previous);
     if (link(last, previous)) rename(last, previous); /* for file systems without links */
+}
+
+/* For file systems without links. */
+static enum cupel_status copy(const char *from, const char *to, struct cupel_error *error) {
+    unsigned char *bytes;
+    size_t size;
+    CUPEL_TRY(file_read(from, SIZE_MAX, &bytes, &size, error));
+    const enum cupel_status status = file_write(to, &(struct iovec){bytes, size}, 1, error);
+    free(bytes);
+    return status;
+}
+
+enum cupel_status checkpoint_keep_healthy(const char *directory, struct cupel_error *error) {
+    char last[PATH_ROOM], healthy[PATH_ROOM], place[PATH_ROOM];
+    CUPEL_TRY(path_join(last, directory, CHECKPOINT_LAST, error));
+    CUPEL_TRY(path_join(healthy, directory, CHECKPOINT_HEALTHY, error));
+    CUPEL_TRY(path_join(place, directory, CHECKPOINT_HEALTHY ".new", error));
+    unlink(place);
+    if (link(last, place) == 0 && rename(place, healthy) == 0) return CUPEL_OK;
+    return copy(last, healthy, error);
 }
 
 enum cupel_status checkpoint_save(struct setup *setup, const struct checkpoint *checkpoint,

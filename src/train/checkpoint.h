@@ -14,6 +14,7 @@
 #define CHECKPOINT_LAST "checkpoint.safetensors"
 #define CHECKPOINT_PREVIOUS "checkpoint.previous.safetensors"
 #define CHECKPOINT_BEST "best.safetensors"
+#define CHECKPOINT_HEALTHY "healthy.safetensors"
 
 struct checkpoint {
     int64_t step;   /* steps done */
@@ -24,6 +25,9 @@ struct checkpoint {
 
 /* Removes the files that an earlier run left. */
 void checkpoint_begin(const char *directory);
+
+/* Keeps the last checkpoint, which has just been written, as the healthy one too. At every moment there is a whole one. */
+enum cupel_status checkpoint_keep_healthy(const char *directory, struct cupel_error *error);
 
 /* Writes the last checkpoint; the one that was it becomes the previous one. CUPEL_FAILED, and nothing is
  * written, when a parameter is infinite or NaN. */

@@ -375,22 +375,27 @@ static struct cupel_tensor *rows(struct cupel_tensor *x, int64_t i, int64_t batc
     return cupel_slice(x, start, &shape);
 }
 
-enum cupel_status gan_compile(const struct setup *setup, const struct samples *samples, int64_t batch,
-                              int64_t epoch_steps, struct cupel_plan **plan, struct cupel_error *error) {
+void gan_append_next(const struct setup *setup, struct cupel_graph *graph, const struct samples *samples,
+                     int64_t batch, int64_t epoch_steps, struct gan_step *step) {
     const int64_t updates = setup->train.gan.discriminator_steps;
-    struct cupel_graph *graph = cupel_graph_new(CUPEL_F32);
-    if (!graph) return cupel_fail(error, CUPEL_NOMEM, "no memory for the training step");
     struct cupel_tensor *labels = NULL;
     struct cupel_tensor *images = batch_augment(
         setup, batch_next(setup, graph, samples, updates * batch, gan_takes_labels(setup) ? &labels : NULL));
     struct gan_inputs inputs = {0};
-    struct gan_step step = {0};
     for (int64_t i = 0; i < updates; i++) {
         inputs.images[i] = rows(images, i, batch);
         inputs.labels[i] = rows(labels, i, batch);
         inputs.noise[i] = gan_noise(setup, graph, batch);
     }
-    gan_append(setup, graph, &inputs, epoch_steps, true, &step);
+    gan_append(setup, graph, &inputs, epoch_steps, true, step);
+}
+
+enum cupel_status gan_compile(const struct setup *setup, const struct samples *samples, int64_t batch,
+                              int64_t epoch_steps, struct cupel_plan **plan, struct cupel_error *error) {
+    struct gan_step step = {0};
+    struct cupel_graph *graph = cupel_graph_new(CUPEL_F32);
+    if (!graph) return cupel_fail(error, CUPEL_NOMEM, "no memory for the training step");
+    gan_append_next(setup, graph, samples, batch, epoch_steps, &step);
     enum cupel_status status = cupel_compile(setup->store, graph, NULL, 0, &setup->plan, plan, error);
     cupel_graph_free(graph);
     return status;

@@ -46,6 +46,10 @@ struct gan_step {
 void gan_append(const struct setup *setup, struct cupel_graph *graph, const struct gan_inputs *inputs,
                 int64_t epoch_steps, bool metrics, struct gan_step *step);
 
+/* The same on the next batches of the samples, with the metrics. */
+void gan_append_next(const struct setup *setup, struct cupel_graph *graph, const struct samples *samples,
+                     int64_t batch, int64_t epoch_steps, struct gan_step *step);
+
 /* Noise for `batch` images with InfoGAN's code in it. */
 struct cupel_tensor *gan_noise(const struct setup *setup, struct cupel_graph *graph, int64_t batch);
 

@@ -2,6 +2,7 @@
 
 #include <cjson/cJSON.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,7 +13,6 @@
 #include "io/tensorboard.h"
 #include "train/path.h"
 
-static const char NAME[] = "metrics.jsonl";
 enum { MAX_BYTES = 1 << 30 };
 
 struct journal {
@@ -109,7 +109,52 @@ static bool add_training(struct cupel_history *history, const cJSON *object) {
     return true;
 }
 
+static bool add_sample(struct cupel_history *history, const cJSON *object) {
+    struct cupel_sample_point *points = grow(history->samples, history->sample_count, sizeof *points);
+    if (!points) return false;
+    history->samples = points;
+    points[history->sample_count++] = (struct cupel_sample_point){
+        .step = whole(object, "step"),
+        .epoch = whole(object, "epoch"),
+        .diversity = number(object, "diversity"),
+        .nearest = number(object, "nearest"),
+        .time = number(object, "time_s"),
+    };
+    return true;
+}
+
+/* The warning of that name; CUPEL_WARNINGS when it is none of ours. */
+static enum cupel_warning find_warning(const char *name) {
+    enum cupel_warning warning = 0;
+    while (warning < CUPEL_WARNINGS && (!name || strcmp(name, cupel_warning_name(warning)) != 0)) warning++;
+    return warning;
+}
+
+static bool add_warning(struct cupel_history *history, const cJSON *object, bool over) {
+    const cJSON *name = cJSON_GetObjectItem(object, over ? "warning_over" : "warning");
+    const enum cupel_warning warning = find_warning(cJSON_GetStringValue(name));
+    if (warning == CUPEL_WARNINGS) return true;
+    const char *tensor = cJSON_GetStringValue(cJSON_GetObjectItem(object, "tensor"));
+    struct cupel_warning_point *points = grow(history->warnings, history->warning_count, sizeof *points);
+    if (!points) return false;
+    history->warnings = points;
+    struct cupel_warning_point *point = &points[history->warning_count++];
+    *point = (struct cupel_warning_point){
+        .step = whole(object, "step"),
+        .epoch = whole(object, "epoch"),
+        .warning = warning,
+        .over = over,
+        .value = number(object, "value"),
+        .time = number(object, "time_s"),
+    };
+    snprintf(point->tensor, sizeof point->tensor, "%s", tensor ? tensor : "");
+    return true;
+}
+
 static bool add_point(struct cupel_history *history, const cJSON *object) {
+    if (cJSON_HasObjectItem(object, "warning")) return add_warning(history, object, false);
+    if (cJSON_HasObjectItem(object, "warning_over")) return add_warning(history, object, true);
+    if (cJSON_HasObjectItem(object, "diversity")) return add_sample(history, object);
     if (cJSON_HasObjectItem(object, "test_loss")) return add_evaluation(history, object, false);
     if (cJSON_HasObjectItem(object, "validation_loss")) return add_evaluation(history, object, true);
     return add_training(history, object);
@@ -143,6 +188,8 @@ enum cupel_status cupel_history_load(const char *path, struct cupel_history *his
 void cupel_history_free(struct cupel_history *history) {
     free(history->training);
     free(history->evaluations);
+    free(history->samples);
+    free(history->warnings);
     *history = (struct cupel_history){0};
 }
 
@@ -178,7 +225,7 @@ enum cupel_status journal_open(const char *directory, int64_t step, unsigned kin
     struct journal *made = calloc(1, sizeof *made);
     if (!made) return cupel_fail(error, CUPEL_NOMEM, "no memory for the journal");
     made->kinds = kinds;
-    enum cupel_status status = path_join(path, directory, NAME, error);
+    enum cupel_status status = path_join(path, directory, JOURNAL_FILE, error);
     if (status == CUPEL_OK && step > 0) status = cut(path, step, time, error);
     if (status == CUPEL_OK) status = jsonl_open(path, step > 0, &made->lines, error);
     if (status == CUPEL_OK) status = tensorboard_open(directory, &made->board, error);
@@ -235,6 +282,27 @@ enum cupel_status journal_evaluation(struct journal *journal, const struct cupel
         const char *const *name = names[point->validation][i];
         CUPEL_TRY(add(journal, name[0], name[1], point->step, values[i], error));
     }
+    jsonl_number(journal->lines, "time_s", point->time);
+    return jsonl_end(journal->lines, error);
+}
+
+enum cupel_status journal_sample(struct journal *journal, const struct cupel_sample_point *point,
+                                 struct cupel_error *error) {
+    jsonl_integer(journal->lines, "step", point->step);
+    jsonl_integer(journal->lines, "epoch", point->epoch);
+    CUPEL_TRY(add(journal, "diversity", "gan/diversity", point->step, point->diversity, error));
+    CUPEL_TRY(add(journal, "nearest", "gan/nearest", point->step, point->nearest, error));
+    jsonl_number(journal->lines, "time_s", point->time);
+    return jsonl_end(journal->lines, error);
+}
+
+enum cupel_status journal_warning(struct journal *journal, const struct cupel_warning_point *point,
+                                  struct cupel_error *error) {
+    jsonl_integer(journal->lines, "step", point->step);
+    jsonl_integer(journal->lines, "epoch", point->epoch);
+    jsonl_text(journal->lines, point->over ? "warning_over" : "warning", cupel_warning_name(point->warning));
+    jsonl_number(journal->lines, "value", point->value);
+    if (*point->tensor) jsonl_text(journal->lines, "tensor", point->tensor);
     jsonl_number(journal->lines, "time_s", point->time);
     return jsonl_end(journal->lines, error);
 }

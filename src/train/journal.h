@@ -6,6 +6,8 @@
 
 struct journal;
 
+#define JOURNAL_FILE "metrics.jsonl"
+
 /* Opens the journal of a run in `directory`, which exists. `step` is the one that the run goes on from: lines
  * about later steps, which a killed run left, are removed. With step 0 the journal begins anew. `*time` gets
  * the seconds of the last line that stays. `kinds` are the numbers that the run has: of classification, of a gan, of a gan's
@@ -18,6 +20,11 @@ enum cupel_status journal_training(struct journal *journal, const struct cupel_t
                                    struct cupel_error *error);
 enum cupel_status journal_evaluation(struct journal *journal, const struct cupel_evaluation_point *point,
                                      struct cupel_error *error);
+
+enum cupel_status journal_sample(struct journal *journal, const struct cupel_sample_point *point,
+                                 struct cupel_error *error);
+enum cupel_status journal_warning(struct journal *journal, const struct cupel_warning_point *point,
+                                  struct cupel_error *error);
 
 /* NULL is allowed. */
 void journal_close(struct journal *journal);

@@ -14,10 +14,14 @@ static enum cupel_status save(struct loop *loop, struct cupel_error *error) {
     struct checkpoint *state = &loop->state;
     int64_t epoch_steps = loop->epoch_steps;
     CUPEL_TRY(meter_line(loop, error));
-    if (!loop->options->out || loop->saved_step == state->step) return CUPEL_OK;
+    if (!loop->options->out || loop->repeats || loop->saved_step == state->step) return CUPEL_OK;
     state->cursor = state->step % epoch_steps * loop->step_images;
-    CUPEL_TRY(checkpoint_save(&loop->setup, state, loop->options->out, error));
+    const enum cupel_status status = checkpoint_save(&loop->setup, state, loop->options->out, error);
+    if (status == CUPEL_FAILED) loop->bad_step = state->step + 1;
+    if (status) return status;
     loop->saved_step = state->step;
+    if (loop->health && health_good(loop->health))
+        CUPEL_TRY(checkpoint_keep_healthy(loop->options->out, error));
     meter_skip(loop);
     return CUPEL_OK;
 }
@@ -127,6 +131,7 @@ static enum cupel_status step(struct loop *loop, struct cupel_error *error) {
     CUPEL_TRY(cupel_run(whole ? loop->full : loop->rest, error));
     loop->state.step++;
     CUPEL_TRY(meter_step(loop, whole ? batch : left, error));
+    CUPEL_TRY(health_sample(loop, error));
     if (place + 1 == epoch_steps) return end_epoch(loop, error);
     int64_t every = loop->options->checkpoint_steps;
     return every && loop->state.step % every == 0 ? save(loop, error) : CUPEL_OK;

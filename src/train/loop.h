@@ -4,6 +4,7 @@
 
 #include "train/checkpoint.h"
 #include "train/evaluate.h"
+#include "train/health.h"
 #include "train/journal.h"
 #include "train/split.h"
 
@@ -49,11 +50,19 @@ struct loop {
     int64_t saved_step,
         tested_step;         /* at which the last checkpoint was written, the test split measured; -1 */
     struct journal *journal; /* NULL when nothing is written */
+    struct health *health;   /* NULL but for a gan */
+    bool repeats;            /* goes over steps of a run that failed, and writes nothing */
+    int64_t bad_step;        /* in which a loss was not finite or began with such weights; 0: none */
     struct meter meter;
     double scale;   /* of the rate, by `plateau`, in the epoch under way */
     float *table;   /* numbers of the epoch's steps, as the device takes them */
     int32_t *order; /* of an epoch's images */
 };
+
+/* Prepares a run: data, plans, initial values, the directory of outputs. The members above `setup`, `options`, `result` and
+ * `repeats` are set, the others zero. To be closed even after a failure. */
+enum cupel_status loop_open(struct loop *loop, const struct cupel_model *model, struct cupel_error *error);
+void loop_close(struct loop *loop);
 
 /* Trains until the run's end, an early stop, or the caller's flag. */
 enum cupel_status loop_run(struct loop *loop, struct cupel_error *error);

@@ -51,14 +51,15 @@ static enum cupel_status read_point(struct loop *loop, double now, struct cupel_
     const size_t count = (size_t)loop->program->metrics;
     CUPEL_TRY(cupel_store_read(loop->setup.store, TRAIN_METRICS, sums, count * sizeof *sums, error));
     double steps = (double)(step - meter->mark_step), seconds = now - meter->mark;
-    if ((double)sums[count - 1] != steps)
+    if ((double)sums[count - 1] != steps) {
+        loop->bad_step = meter->mark_step + (int64_t)sums[count - 1] + 1;
         return cupel_fail(error, CUPEL_FAILED,
                           "step %" PRId64
                           ": the loss is infinite or NaN; a lower lr, a warm-up or `clip_norm` "
                           "may help%s%s",
-                          meter->mark_step + (int64_t)sums[count - 1] + 1,
-                          loop->saved_step >= 0 ? "; the last good checkpoint stays in " : "",
+                          loop->bad_step, loop->saved_step >= 0 ? "; the last good checkpoint stays in " : "",
                           loop->saved_step >= 0 ? loop->options->out : "");
+    }
     *point = (struct cupel_training_point){
         .step = step,
         .epoch = epoch_of(loop, step),
@@ -80,6 +81,7 @@ enum cupel_status meter_line(struct loop *loop, struct cupel_error *error) {
     double now = meter_now();
     CUPEL_TRY(read_point(loop, now, &point, error));
     if (loop->journal) CUPEL_TRY(journal_training(loop->journal, &point, error));
+    CUPEL_TRY(health_line(loop, &point, error));
     CUPEL_TRY(cupel_store_zero(loop->setup.store, TRAIN_METRICS, error));
     show(loop, &point, true, now);
     meter->mark = now;

@@ -3,8 +3,10 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "io/file.h"
+#include "train/culprit.h"
 #include "train/gan.h"
 #include "train/loop.h"
 
@@ -19,6 +21,7 @@ static enum cupel_status check_options(const struct cupel_train_options *options
         {"steps", options->steps},
         {"steps between checkpoints", options->checkpoint_steps},
         {"steps between lines", options->log_steps},
+        {"steps between samples", options->sample_steps},
     };
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         if (counts[i].value < 0 || counts[i].value > INT32_MAX)
@@ -168,14 +171,14 @@ static enum cupel_status start(struct loop *loop, struct cupel_error *error) {
     CUPEL_TRY(start_averages(&loop->setup, error));
     if (options->resume) CUPEL_TRY(resume(loop, error));
     CUPEL_TRY(setup_step(&loop->setup, loop->state.step, error));
-    if (options->out) {
+    if (options->out && !loop->repeats) {
         CUPEL_TRY(directory_make(options->out, error));
         if (!options->resume) checkpoint_begin(options->out);
         CUPEL_TRY(journal_open(options->out, loop->state.step, journal_kinds(&loop->setup), &loop->journal,
                                &time, error));
     }
     meter_start(loop, time);
-    return CUPEL_OK;
+    return health_start(loop, error);
 }
 
 static enum cupel_status divide(struct loop *loop, const struct cupel_dataset *dataset,
@@ -207,12 +210,26 @@ static enum cupel_status prepare(struct loop *loop, struct cupel_error *error) {
     note_skipped(loop);
     CUPEL_TRY(divide(loop, &loop->dataset, error));
     CUPEL_TRY(compile(loop, error));
+    if (!loop->repeats) CUPEL_TRY(health_open(loop, error));
     CUPEL_TRY(upload(loop, error));
     return start(loop, error);
 }
 
-static void loop_close(struct loop *loop) {
+static const struct program programs[] = {
+    [CUPEL_TASK_CLASSIFY] = {training_compile, training_point, METRICS, true},
+    [CUPEL_TASK_GAN] = {gan_compile, gan_point, GAN_METRICS, false},
+};
+
+enum cupel_status loop_open(struct loop *loop, const struct cupel_model *model, struct cupel_error *error) {
+    loop->program = &programs[cupel_model_task(model)];
+    loop->saved_step = loop->tested_step = -1;
+    CUPEL_TRY(setup_open(model, &loop->options->run, &loop->setup, error));
+    return prepare(loop, error);
+}
+
+void loop_close(struct loop *loop) {
     journal_close(loop->journal);
+    health_close(loop->health);
     evaluator_close(&loop->test);
     evaluator_close(&loop->validation);
     cupel_plan_free(loop->full);
@@ -224,25 +241,54 @@ static void loop_close(struct loop *loop) {
     setup_close(&loop->setup);
 }
 
-static const struct program programs[] = {
-    [CUPEL_TASK_CLASSIFY] = {training_compile, training_point, METRICS, true},
-    [CUPEL_TASK_GAN] = {gan_compile, gan_point, GAN_METRICS, false},
-};
+/* ---- a run ---- */
+
+/* Closes the loop of a gan that has come to an infinite number or NaN, and adds to the message where it came from. */
+static void explain(struct loop *loop, const struct cupel_model *model, struct cupel_error *error) {
+    const struct cupel_train_options *options = loop->options;
+    const struct cupel_watcher *watcher = &options->watcher;
+    struct journal *journal = loop->journal;
+    struct culprit culprit = {.step = loop->bad_step};
+    struct cupel_warning_point point = {.epoch = epoch_of(loop, loop->bad_step),
+                                        .warning = CUPEL_WARNING_NAN,
+                                        .value = NAN,
+                                        .time = meter_now() - loop->meter.start};
+    char text[sizeof error->message];
+    const int64_t saved_step = loop->saved_step, bad_step = loop->bad_step;
+    loop->journal = NULL;
+    loop_close(loop); /* the device may not have room for both */
+    snprintf(text, sizeof text,
+             "step %" PRId64
+             ": a loss or a weight is infinite or NaN; to find the first such number, the steps "
+             "from %" PRId64 " on are repeated",
+             bad_step, saved_step < 0 ? 1 : saved_step + 1);
+    if (watcher->note) watcher->note(watcher->context, text);
+    if (culprit_find(model, options, saved_step, bad_step, &culprit) && error) {
+        snprintf(text, sizeof text, "%s", error->message);
+        cupel_fail(error, CUPEL_FAILED, "%.1300s; %s", text, culprit.text);
+    }
+    point.step = culprit.step;
+    memcpy(point.tensor, culprit.tensor, sizeof point.tensor);
+    if (journal) journal_warning(journal, &point, NULL);
+    journal_close(journal);
+}
 
 enum cupel_status cupel_train(const struct cupel_model *model, const struct cupel_train_options *options,
                               struct cupel_train_result *result, struct cupel_error *error) {
-    struct loop loop = {.program = &programs[cupel_model_task(model)],
-                        .options = options,
-                        .result = result,
-                        .saved_step = -1,
-                        .tested_step = -1};
+    struct loop loop = {.options = options, .result = result};
     *result = (struct cupel_train_result){0};
     CUPEL_TRY(check_options(options, error));
-    CUPEL_TRY(setup_open(model, &options->run, &loop.setup, error));
-    enum cupel_status status = prepare(&loop, error);
+    enum cupel_status status = loop_open(&loop, model, error);
     if (status == CUPEL_OK) status = loop_run(&loop, error);
-    loop_close(&loop);
+    const struct cupel_train_result failed = {
+        .step = loop.state.step, .epoch = epoch_of(&loop, loop.state.step), .failed = true};
+    const bool explains = loop.health && loop.bad_step;
+    if (explains)
+        explain(&loop, model, error);
+    else
+        loop_close(&loop);
     if (status) cupel_train_result_free(result);
+    if (status == CUPEL_FAILED) *result = failed;
     return status;
 }
 
