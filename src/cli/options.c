@@ -95,6 +95,8 @@ static const struct option options[] = {
      .help = "override a key of the model file, as train.optimizer.adam.lr=0.01; repeatable"},
     {"--out", COMMAND_TRAIN, 0, OPTION_TEXT, "DIR", AT(out),
      .help = "directory of the run (default: runs/ and the model file's name)"},
+    {"--sample-steps", COMMAND_TRAIN, 0, OPTION_NUMBER, "N", AT(sample_steps), 1, INT32_MAX,
+     "steps between two grids of a GAN's images (default: a twentieth of the run)"},
     {"--resume", COMMAND_TRAIN, 0, OPTION_SWITCH, NULL, AT(resume),
      .help = "go on from the checkpoint in the run's directory"},
     {"--init", COMMAND_TRAIN, 0, OPTION_TEXT, "FILE", AT(init),

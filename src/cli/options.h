@@ -19,7 +19,7 @@ struct arguments {
     const char *data, *device, *precision, *out, *weights, *init, *batch_file;
     const char *features, *features_weights; /* a classifier's model and weights */
     const char *grid, *label, *vector, *latents, *batchnorm;
-    int64_t epochs, steps, batch, seed, threads, count; /* 0: not given; the seed -1 */
+    int64_t epochs, steps, sample_steps, batch, seed, threads, count; /* 0: not given; the seed -1 */
     bool deterministic, stream, resume, single, interpolate, skip_bad;
     const char **settings; /* of --set */
     int setting_count;

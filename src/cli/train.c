@@ -115,7 +115,8 @@ static enum cupel_status print_start(const struct cupel_model *model,
     return CUPEL_OK;
 }
 
-static void print_end(const struct cupel_train_options *options, const struct cupel_train_result *result) {
+static void print_end(const struct cupel_train_options *options, const struct cupel_train_result *result,
+                      bool gan) {
     if (result->stopped && !result->step) {
         printf("stopped before the first step; there is nothing to go on with\n");
         return;
@@ -129,6 +130,7 @@ static void print_end(const struct cupel_train_options *options, const struct cu
         printf("test accuracy %.2f %%, loss %.4f, on %s images\n", 100 * result->evaluation.accuracy,
                result->evaluation.loss, count_text(result->evaluation.count));
     printf("checkpoint %s/checkpoint.safetensors\nreport     %s/report.html\n", options->out, options->out);
+    if (gan) printf("samples    %s/samples\n", options->out);
 }
 
 /* ---- the run ---- */
@@ -168,7 +170,8 @@ static enum cupel_status train(const struct cupel_model *model, const struct cup
     enum cupel_status status = cupel_train(model, options, &result, error);
     clear_live_line(options->watcher.context);
     if (status == CUPEL_OK && result.step) status = cupel_report_write(model, options, &result, error);
-    if (status == CUPEL_OK) print_end(options, &result);
+    if (result.failed) cupel_report_write(model, options, &result, NULL); /* says what led to it */
+    if (status == CUPEL_OK) print_end(options, &result, cupel_model_task(model) == CUPEL_TASK_GAN);
     cupel_train_result_free(&result);
     return status;
 }
@@ -190,6 +193,7 @@ int command_train(const struct arguments *arguments) {
         .out = directory,
         .resume = arguments->resume,
         .init = arguments->init,
+        .sample_steps = arguments->sample_steps,
         .stop = &stop,
         .watcher = {&display, print_progress, print_evaluation, print_note},
     };

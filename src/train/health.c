@@ -65,28 +65,42 @@ static double relative_gradient(const struct cupel_train_settings *train,
     return point->gan.generator_gradient / point->gan.generator_weights;
 }
 
-/* A number that is on the wrong side of `raise` for at least `steps` gives a warning, which lasts until it is on the right side
- * of `clear`: what hovers at the border is told once. `of_line` takes the number from a line of the training curve; where there
- * is none it is the diversity of a grid. */
+/* Before a generator has learnt anything its images are alike too. That is no collapse, unless they are the same. */
+static const double VARIED = 0.3;
+
+static double lost_diversity(const struct health *health, double diversity) {
+    return health->varied >= VARIED ? diversity : 1;
+}
+
+static double lacking_diversity(const struct health *health, double diversity) {
+    return health->varied >= VARIED ? 1 : diversity;
+}
+
+/* A number, of a line of the training curve or of a grid of samples, that is on the wrong side of `raise` for at least `steps`
+ * gives a warning, which lasts until it is on the right side of `clear`: what hovers at the border is told once. */
 static const struct rule {
     enum cupel_warning warning;
     const char *number;
     double (*of_line)(const struct cupel_train_settings *train, const struct cupel_training_point *point);
+    double (*of_sample)(const struct health *health, double diversity);
     double raise, clear;
     int64_t steps;
 } rules[HEALTH_RULES] = {
     /* Both at 0.975 is a loss of 0.05: what is left to learn from is noise. A good run passes through 0.96 within its first 50
      * steps, and 100 steps later is far from it. */
-    {CUPEL_WARNING_DISCRIMINATOR, "the lower of D(x) and 1 - D(G(z))", sureness, 0.975, 0.95, 100},
+    {CUPEL_WARNING_DISCRIMINATOR, "the lower of D(x) and 1 - D(G(z))", sureness, NULL, 0.975, 0.95, 100},
     /* Half an image in a hundred is taken for the other kind; accuracies of good runs are below 0.98. */
-    {CUPEL_WARNING_DISCRIMINATOR, "the discriminator's lower accuracy", lower_accuracy, 0.995, 0.98, 100},
-    /* Images from two noises are less than a fifth as far apart as two real ones. Good runs are above 0.5 after the first few
-     * hundred steps; those that have lost all but a few modes are below 0.3. */
-    {CUPEL_WARNING_COLLAPSE, "diversity of the samples", NULL, 0.2, 0.3, 100},
+    {CUPEL_WARNING_DISCRIMINATOR, "the discriminator's lower accuracy", lower_accuracy, NULL, 0.995, 0.98,
+     100},
+    /* Images of two noises are less than a fifth as far apart as two real ones, and were not before. Good runs stay above 0.5
+     * once they have come so far; those that lose all but a few modes fall below 0.3. */
+    {CUPEL_WARNING_COLLAPSE, "diversity of the samples", NULL, lost_diversity, 0.2, 0.3, 100},
+    /* Whatever the noise, the image is the same but for a few pixels. Of an untrained DCGAN it is 0.06. */
+    {CUPEL_WARNING_COLLAPSE, "diversity of the samples", NULL, lacking_diversity, 0.02, 0.04, 100},
     /* Gradient over weights, both Euclidean norms: 0.1 to 1 in good runs. At 1e-5 a weight of 0.02 has a gradient of 2e-7,
      * which comes near the 1e-8 that Adam adds to what it divides by. */
     {CUPEL_WARNING_VANISHING, "the norm of the generator's gradient over that of its weights",
-     relative_gradient, 1e-5, 1e-4, 100},
+     relative_gradient, NULL, 1e-5, 1e-4, 100},
 };
 
 /* Numbers that are bad when they are high have a lower end of the warning. */
@@ -148,9 +162,13 @@ static enum cupel_status judge_line(struct loop *loop, const struct cupel_traini
 
 static enum cupel_status judge_sample(struct loop *loop, const struct cupel_sample_point *point, bool quiet,
                                       struct cupel_error *error) {
-    for (const struct rule *rule = rules; rule < rules + HEALTH_RULES; rule++)
-        if (!rule->of_line)
-            CUPEL_TRY(judge(loop, rule, point->diversity, point->step, point->step, quiet, error));
+    struct health *health = loop->health;
+    health->varied = fmax(health->varied, point->diversity);
+    for (const struct rule *rule = rules; rule < rules + HEALTH_RULES; rule++) {
+        if (!rule->of_sample) continue;
+        const double value = rule->of_sample(health, point->diversity);
+        CUPEL_TRY(judge(loop, rule, value, point->step, point->step, quiet, error));
+    }
     return CUPEL_OK;
 }
 

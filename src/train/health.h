@@ -7,7 +7,7 @@
 
 struct loop;
 
-enum { HEALTH_RULES = 4 };
+enum { HEALTH_RULES = 5 };
 
 /* What a run remembers of a rule: since when the number has been bad, -1 while it is not, and whether that was told. */
 struct episode {
@@ -18,7 +18,8 @@ struct episode {
 struct health {
     struct gallery gallery; /* and real images, in a run that writes files */
     struct reals reals;
-    int64_t line; /* step of the last line */
+    int64_t line;  /* step of the last line */
+    double varied; /* the highest diversity so far */
     struct episode episodes[HEALTH_RULES];
 };
 

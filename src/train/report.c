@@ -1,5 +1,5 @@
 /* report.html: what a run did, as one page that loads nothing else. */
-#include "cupel/report.h"
+#include "train/report.h"
 
 #include <inttypes.h>
 #include <locale.h>
@@ -7,22 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cupel/data.h"
 #include "cupel/version.h"
 #include "io/file.h"
-#include "io/image.h"
-#include "train/page.h"
+#include "train/journal.h"
 #include "train/path.h"
-#include "train/setup.h"
-
-/* What the page is made from. */
-struct report {
-    const struct cupel_model *model;
-    const struct cupel_train_options *options;
-    const struct cupel_train_result *result;
-    struct cupel_history history;
-    struct buffer page;
-};
 
 static const char head[] =
     "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>\n"
@@ -58,15 +46,6 @@ static const char head[] =
     "18px;overflow-x:auto;font-size:13px;line-height:1.45}"
     "</style>\n";
 
-/* The name of a class, or its number where the model gives no names. */
-static void add_class(struct report *report, int64_t class) {
-    const struct cupel_data_settings *data = cupel_model_data(report->model);
-    if (data->class_names)
-        page_text(&report->page, data->class_names[class]);
-    else
-        buffer_format(&report->page, "%" PRId64, class);
-}
-
 /* The model's name: its file without directories and ending. */
 static void add_title(struct report *report) {
     const char *name = cupel_model_name(report->model), *slash = strrchr(name, '/');
@@ -77,7 +56,7 @@ static void add_title(struct report *report) {
     page_text(&report->page, title);
 }
 
-static void add_tile(struct report *report, const char *what, int decimals, const char *unit, double value) {
+void report_tile(struct report *report, const char *what, int decimals, const char *unit, double value) {
     buffer_text(&report->page, "<div class='tile'><b>");
     if (decimals)
         buffer_format(&report->page, "%.*f", decimals, value);
@@ -93,201 +72,26 @@ static double mean_speed(const struct cupel_history *history) {
     return sum / (double)history->training_count;
 }
 
-static void add_summary(struct report *report) {
+static void add_summary(struct report *report, bool gan) {
     const struct cupel_train_result *result = report->result;
-    const struct cupel_evaluation *evaluation = &result->evaluation;
     const struct cupel_history *history = &report->history;
     struct buffer *page = &report->page;
     buffer_text(page, "<h1>");
     add_title(report);
     buffer_format(page, "</h1>\n<p class='quiet'>%s after %" PRId64 " step%s. Cupel %s.</p>\n",
-                  result->stopped ? "Stopped"
-                  : result->early ? "Ended early, because the loss no longer fell,"
-                                  : "Trained to the end,",
+                  result->failed    ? "Failed"
+                  : result->stopped ? "Stopped"
+                  : result->early   ? "Ended early, because the loss no longer fell,"
+                                    : "Trained to the end,",
                   result->step, result->step == 1 ? "" : "s", cupel_version());
     buffer_text(page, "<div class='tiles'>\n");
-    if (evaluation->count) {
-        add_tile(report, "test accuracy", 2, " %", 100 * evaluation->accuracy);
-        add_tile(report, "best accuracy while training", 2, " %", 100 * result->best_accuracy);
-        if (evaluation->classes > 5) add_tile(report, "test top-5 accuracy", 2, " %", 100 * evaluation->top5);
-        add_tile(report, "test loss (nats)", 4, "", evaluation->loss);
-    }
-    add_tile(report, "epochs", 0, "", (double)result->epoch);
+    (gan ? report_gan_tiles : report_classify_tiles)(report);
+    report_tile(report, "epochs", 0, "", (double)result->epoch);
     if (history->training_count) {
-        add_tile(report, "seconds", 1, "", history->training[history->training_count - 1].time);
-        add_tile(report, "images per second", 0, "", mean_speed(history));
+        report_tile(report, "seconds", 1, "", history->training[history->training_count - 1].time);
+        report_tile(report, "images per second", 0, "", mean_speed(history));
     }
     buffer_text(page, "</div>\n");
-}
-
-/* ---- curves ---- */
-
-/* Which number of a point to draw, times `scale`. */
-struct column {
-    size_t offset;
-    double scale;
-};
-
-/* The values of one curve: x then y in one allocation, or NULL. */
-static double *training_values(const struct cupel_history *history, struct column column) {
-    size_t count = history->training_count;
-    double *values = calloc(2 * count + 1, sizeof *values);
-    for (size_t i = 0; values && i < count; i++) {
-        values[i] = (double)history->training[i].step;
-        values[count + i] =
-            *(const double *)((const char *)&history->training[i] + column.offset) * column.scale;
-    }
-    return values;
-}
-
-static double *evaluation_values(const struct cupel_history *history, bool validation, struct column column,
-                                 size_t *count) {
-    size_t n = 0;
-    for (size_t i = 0; i < history->evaluation_count; i++)
-        n += history->evaluations[i].validation == validation;
-    double *values = calloc(2 * n + 1, sizeof *values);
-    size_t at = 0;
-    for (size_t i = 0; values && i < history->evaluation_count; i++) {
-        const struct cupel_evaluation_point *point = &history->evaluations[i];
-        if (point->validation != validation) continue;
-        values[at] = (double)point->step;
-        values[n + at++] = *(const double *)((const char *)point + column.offset) * column.scale;
-    }
-    *count = n;
-    return values;
-}
-
-/* A chart of one training column and, unless `evaluation` is NULL, of what evaluations measured. */
-static void add_chart(struct report *report, const char *title, const char *unit, const char *style,
-                      struct column training, const struct column *evaluation) {
-    const struct cupel_history *history = &report->history;
-    struct series series[3];
-    double *values[3] = {training_values(history, training)};
-    size_t count = 1;
-    series[0] = (struct series){
-        "training", style, values[0], values[0] + history->training_count, history->training_count, false};
-    for (int validation = 0; evaluation && validation < 2; validation++) {
-        size_t n;
-        double *v = evaluation_values(history, validation, *evaluation, &n);
-        values[count] = v;
-        if (n && v)
-            series[count++] = (struct series){
-                validation ? "validation" : "test", validation ? "rate" : "test", v, v + n, n, true};
-        else
-            free(v);
-    }
-    bool failed = !values[0];
-    if (!failed) page_chart(&report->page, &(struct chart){title, "step", unit, series, count});
-    report->page.failed |= failed;
-    for (size_t i = 0; i < count; i++) free(values[i]);
-}
-
-static void add_charts(struct report *report) {
-    const struct column evaluated[] = {{offsetof(struct cupel_evaluation_point, loss), 1},
-                                       {offsetof(struct cupel_evaluation_point, accuracy), 100}};
-    buffer_text(&report->page, "<h2>Curves</h2>\n<div class='charts'>\n");
-    add_chart(report, "Loss", "cross entropy (nats)", "train",
-              (struct column){offsetof(struct cupel_training_point, loss), 1}, &evaluated[0]);
-    add_chart(report, "Accuracy", "accuracy (%)", "train",
-              (struct column){offsetof(struct cupel_training_point, accuracy), 100}, &evaluated[1]);
-    add_chart(report, "Learning rate", "learning rate", "rate",
-              (struct column){offsetof(struct cupel_training_point, rate), 1}, NULL);
-    add_chart(report, "Speed", "images per second", "train",
-              (struct column){offsetof(struct cupel_training_point, images_per_second), 1}, NULL);
-    buffer_text(&report->page, "</div>\n");
-}
-
-/* ---- confusion matrix ---- */
-
-enum { MAX_MATRIX = 40, MAX_PAIRS = 20 };
-
-static void add_matrix_row(struct report *report, const struct cupel_evaluation *evaluation, int64_t label) {
-    const int32_t *row = evaluation->confusion + label * evaluation->classes;
-    struct buffer *page = &report->page;
-    int64_t total = 0;
-    for (int64_t c = 0; c < evaluation->classes; c++) total += row[c];
-    buffer_text(page, "<tr><th class='row'>");
-    add_class(report, label);
-    buffer_text(page, "</th>");
-    for (int64_t c = 0; c < evaluation->classes; c++) {
-        double part = total ? row[c] / (double)total : 0;
-        buffer_format(page, "<td style='background:rgba(var(--%s),%.3f)%s'>", c == label ? "heat" : "wrong",
-                      c == label ? 0.85 * part : fmin(1, 3 * part),
-                      c == label && part > 0.5 ? ";color:#fff" : "");
-        if (row[c]) page_count(page, row[c]);
-        buffer_text(page, "</td>");
-    }
-    buffer_format(page, "<td>%.1f %%</td></tr>\n", total ? 100.0 * row[label] / (double)total : 0);
-}
-
-static void add_matrix(struct report *report) {
-    const struct cupel_evaluation *evaluation = &report->result->evaluation;
-    if (!evaluation->count || evaluation->classes > MAX_MATRIX) return;
-    struct buffer *page = &report->page;
-    buffer_text(page,
-                "<h2>Confusion matrix</h2>\n<p class='quiet'>Test images: a row for what an image is, a "
-                "column for what it was taken for. Blue is right, orange is wrong; shades are parts of the "
-                "row.</p>\n<div class='wide'><table class='matrix'><tr><th></th>");
-    for (int64_t c = 0; c < evaluation->classes; c++) {
-        buffer_text(page, "<th>");
-        add_class(report, c);
-        buffer_text(page, "</th>");
-    }
-    buffer_text(page, "<th>right</th></tr>\n");
-    for (int64_t label = 0; label < evaluation->classes; label++) add_matrix_row(report, evaluation, label);
-    buffer_text(page, "</table></div>\n");
-}
-
-/* ---- mistakes ---- */
-
-static enum cupel_status add_picture(struct report *report, const struct cupel_dataset *dataset,
-                                     int64_t index, struct cupel_error *error) {
-    int64_t pixels = dataset->shape[0] * dataset->shape[1] * dataset->shape[2];
-    const struct cupel_image image = {.channels = (int)dataset->shape[0],
-                                      .height = (int)dataset->shape[1],
-                                      .width = (int)dataset->shape[2],
-                                      .pixels = dataset->test.images + index * pixels};
-    struct buffer png = {0};
-    enum cupel_status status = image_encode("report.html", &image, NULL, 0, &png, error);
-    if (status == CUPEL_OK) {
-        buffer_text(&report->page, "<img alt='' src='data:image/png;base64,");
-        buffer_base64(&report->page, png.data, png.size);
-        buffer_text(&report->page, "'>");
-    }
-    buffer_free(&png);
-    return status;
-}
-
-static enum cupel_status add_card(struct report *report, const struct cupel_dataset *dataset,
-                                  const struct cupel_mistake *mistake, struct cupel_error *error) {
-    struct buffer *page = &report->page;
-    if (mistake->index < 0 || mistake->index >= dataset->test.count) return CUPEL_OK;
-    buffer_text(page, "<div class='card'>");
-    CUPEL_TRY(add_picture(report, dataset, mistake->index, error));
-    buffer_text(page, "<b>");
-    add_class(report, mistake->predicted);
-    buffer_format(page, "</b> %.1f&nbsp;%%<br>is ", 100.0 * (double)mistake->probability);
-    add_class(report, mistake->label);
-    buffer_format(page, "<br><span class='quiet'>image %" PRId64 "</span></div>\n", mistake->index);
-    return CUPEL_OK;
-}
-
-static enum cupel_status add_mistakes(struct report *report, struct cupel_error *error) {
-    const struct cupel_evaluation *evaluation = &report->result->evaluation;
-    if (!evaluation->mistake_count) return CUPEL_OK;
-    const struct cupel_dataset_spec spec = setup_spec(report->model, &report->options->run);
-    struct cupel_dataset dataset;
-    CUPEL_TRY(cupel_dataset_open(&spec, &dataset, error));
-    buffer_text(&report->page,
-                "<h2>Most confident mistakes</h2>\n<p class='quiet'>Test images with the class "
-                "they were taken for, its probability, and what they are.</p>\n"
-                "<div class='cards'>\n");
-    enum cupel_status status = CUPEL_OK;
-    for (int64_t i = 0; i < evaluation->mistake_count && status == CUPEL_OK; i++)
-        status = add_card(report, &dataset, &evaluation->mistakes[i], error);
-    buffer_text(&report->page, "</div>\n");
-    cupel_dataset_free(&dataset);
-    return status;
 }
 
 /* ---- facts ---- */
@@ -315,8 +119,8 @@ static int64_t parameters(const struct cupel_model *model) {
     return sum;
 }
 
-/* Devices describe themselves only when open. One that is gone by now is called by its name. */
-/* The device and what it computed in. */
+/* The device and what it computed in. Devices describe themselves only when open; one that is gone by now is called by its
+ * name. */
 static void add_device(struct report *report) {
     const struct cupel_run_options *run = &report->options->run;
     const char *name = run->device ? run->device : "auto", *precision = run->precision;
@@ -357,16 +161,15 @@ static void add_facts(struct report *report) {
 
 static enum cupel_status write_page(struct report *report, struct cupel_error *error) {
     char path[PATH_ROOM];
-    CUPEL_TRY(path_join(path, report->options->out, "metrics.jsonl", error));
+    const bool gan = cupel_model_task(report->model) == CUPEL_TASK_GAN;
+    CUPEL_TRY(path_join(path, report->options->out, JOURNAL_FILE, error));
     CUPEL_TRY(cupel_history_load(path, &report->history, error));
     buffer_text(&report->page, head);
     buffer_text(&report->page, "<title>");
     add_title(report);
     buffer_text(&report->page, "</title></head><body>\n");
-    add_summary(report);
-    add_charts(report);
-    add_matrix(report);
-    CUPEL_TRY(add_mistakes(report, error));
+    add_summary(report, gan);
+    CUPEL_TRY((gan ? report_gan : report_classify)(report, error));
     add_facts(report);
     buffer_text(&report->page, "</body></html>\n");
     if (report->page.failed) return cupel_fail(error, CUPEL_NOMEM, "no memory for the report");
