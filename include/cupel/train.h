@@ -115,7 +115,7 @@ struct cupel_warning_point {
     int64_t step, epoch;
     enum cupel_warning warning;
     bool over;
-    double value; /* that raised it, or ended it */
+    double value; /* the mean, over 100 steps or more, that raised it or ended it */
     char tensor
         [CUPEL_TENSOR_ROOM]; /* of NaN: where the first such number was, as "gradient of generator.up1.weight" */
     double time;

@@ -76,8 +76,9 @@ static double lacking_diversity(const struct health *health, double diversity) {
     return health->varied >= VARIED ? 1 : diversity;
 }
 
-/* A number, of a line of the training curve or of a grid of samples, that is on the wrong side of `raise` for at least `steps`
- * gives a warning, which lasts until it is on the right side of `clear`: what hovers at the border is told once. */
+/* A number, of a line of the training curve or of a grid of samples, whose mean over `steps` steps or more is on the wrong side
+ * of `raise` gives a warning, which lasts until such a mean is on the right side of `clear`: what hovers at the border is told
+ * once. */
 static const struct rule {
     enum cupel_warning warning;
     const char *number;
@@ -87,7 +88,7 @@ static const struct rule {
     int64_t steps;
 } rules[HEALTH_RULES] = {
     /* Both at 0.975 is a loss of 0.05: what is left to learn from is noise. A good run passes through 0.96 within its first 50
-     * steps, and 100 steps later is far from it. */
+     * steps; its mean over 100 is below 0.93. */
     {CUPEL_WARNING_DISCRIMINATOR, "the lower of D(x) and 1 - D(G(z))", sureness, NULL, 0.975, 0.95, 100},
     /* Half an image in a hundred is taken for the other kind; accuracies of good runs are below 0.98. */
     {CUPEL_WARNING_DISCRIMINATOR, "the discriminator's lower accuracy", lower_accuracy, NULL, 0.995, 0.98,
@@ -125,27 +126,27 @@ static enum cupel_status tell(struct loop *loop, const struct rule *rule, bool o
         snprintf(text, sizeof text, "step %" PRId64 ": no more %s: %s is %.4g", step, name, rule->number,
                  value);
     else
-        snprintf(text, sizeof text, "step %" PRId64 ": %s: %s is %.4g, %s %g for %" PRId64 " steps; %s", step,
-                 name, rule->number, value, rule->raise > rule->clear ? "at least" : "below", rule->raise,
-                 rule->steps, cupel_warning_advice(rule->warning));
+        snprintf(text, sizeof text, "step %" PRId64 ": %s: %s is %.4g, %s %g; %s", step, name, rule->number,
+                 value, rule->raise > rule->clear ? "at least" : "below", rule->raise,
+                 cupel_warning_advice(rule->warning));
     if (watcher->note) watcher->note(watcher->context, text);
     return loop->journal ? journal_warning(loop->journal, &point, error) : CUPEL_OK;
 }
 
-/* Takes in a number measured on the steps from `from` to `step`. A resumed run reads its old lines without telling anything. */
+/* Takes in a number that stands for the steps from `from` to `step`. A resumed run reads its old lines without telling anything.
+ */
 static enum cupel_status judge(struct loop *loop, const struct rule *rule, double value, int64_t from,
                                int64_t step, bool quiet, struct cupel_error *error) {
     struct episode *episode = &loop->health->episodes[rule - rules];
     if (isnan(value)) return CUPEL_OK;
-    if (!is_beyond(rule, value, rule->raise))
-        episode->since = -1;
-    else if (episode->since < 0)
-        episode->since = from;
-    const bool raised = !episode->active && episode->since >= 0 && step - episode->since >= rule->steps;
-    const bool over = episode->active && !is_beyond(rule, value, rule->clear);
-    if (!raised && !over) return CUPEL_OK;
-    episode->active = raised;
-    return quiet ? CUPEL_OK : tell(loop, rule, over, value, step, error);
+    episode->sum += value * (double)(step - from);
+    episode->steps += step - from;
+    if (episode->steps < rule->steps) return CUPEL_OK;
+    const double mean = episode->sum / (double)episode->steps;
+    const bool active = is_beyond(rule, mean, episode->active ? rule->clear : rule->raise);
+    const bool changed = active != episode->active;
+    *episode = (struct episode){.active = active};
+    return changed && !quiet ? tell(loop, rule, !active, mean, step, error) : CUPEL_OK;
 }
 
 static enum cupel_status judge_line(struct loop *loop, const struct cupel_training_point *point, bool quiet,
@@ -167,8 +168,9 @@ static enum cupel_status judge_sample(struct loop *loop, const struct cupel_samp
     for (const struct rule *rule = rules; rule < rules + HEALTH_RULES; rule++) {
         if (!rule->of_sample) continue;
         const double value = rule->of_sample(health, point->diversity);
-        CUPEL_TRY(judge(loop, rule, value, point->step, point->step, quiet, error));
+        CUPEL_TRY(judge(loop, rule, value, health->sample, point->step, quiet, error));
     }
+    health->sample = point->step;
     return CUPEL_OK;
 }
 
@@ -214,7 +216,6 @@ enum cupel_status health_open(struct loop *loop, struct cupel_error *error) {
     if (cupel_model_task(loop->setup.model) != CUPEL_TASK_GAN) return CUPEL_OK;
     loop->health = calloc(1, sizeof *loop->health);
     if (!loop->health) return cupel_fail(error, CUPEL_NOMEM, "no memory for a run's health");
-    for (int i = 0; i < HEALTH_RULES; i++) loop->health->episodes[i].since = -1;
     if (!loop->options->out) return CUPEL_OK;
     CUPEL_TRY(gallery_open(&loop->setup, &loop->health->gallery, error));
     return reals_take(&loop->dataset.train, division->train, division->train_count,

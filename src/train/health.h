@@ -9,17 +9,19 @@ struct loop;
 
 enum { HEALTH_RULES = 5 };
 
-/* What a run remembers of a rule: since when the number has been bad, -1 while it is not, and whether that was told. */
+/* What a run remembers of a rule: its number, times the steps that it stands for, added up since the last verdict, these steps,
+ * and whether a warning is active. */
 struct episode {
-    int64_t since;
+    double sum;
+    int64_t steps;
     bool active;
 };
 
 struct health {
     struct gallery gallery; /* and real images, in a run that writes files */
     struct reals reals;
-    int64_t line;  /* step of the last line */
-    double varied; /* the highest diversity so far */
+    int64_t line, sample; /* steps of the last ones */
+    double varied;        /* the highest diversity so far */
     struct episode episodes[HEALTH_RULES];
 };
 
