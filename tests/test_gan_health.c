@@ -1,4 +1,4 @@
-/* How a GAN's run tells of its health: samples, warnings, the healthy checkpoint, the report. */
+/* How a GAN's run tells of its health: samples, warnings, the healthy checkpoint. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <signal.h>
@@ -8,17 +8,10 @@
 #include <unistd.h>
 
 #include "files.h"
-#include "io/file.h"
+#include "gan_runs.h"
 #include "train/checkpoint.h"
 #include "train/health.h"
 #include "train/loop.h"
-#include "training.h"
-
-#define SLOW "optimizer: {adam: {lr: 0.0002, beta1: 0.5}}"
-
-static void has(const char *text, const char *part) {
-    cr_expect(strstr(text, part), "'%s' is not in: %s", part, text);
-}
 
 static bool there(const char *directory, const char *name) {
     return access(inside(directory, name), F_OK) == 0;
@@ -37,68 +30,23 @@ static void expect_same(const char *a, const char *b, const char *name) {
     cr_expect(same_files(inside(a, name), inside(b, name)), "%s of %s and %s differ", name, a, b);
 }
 
-static struct cupel_history history_of(const char *out) {
-    struct cupel_history history;
-    struct cupel_error error = {0};
-    cr_assert_eq(cupel_history_load(inside(out, "metrics.jsonl"), &history, &error), CUPEL_OK, "%s",
-                 error.message);
-    return history;
-}
-
-/* ---- what a run says ---- */
-
-struct notes {
-    char text[4000];
-    int count;
-};
-
-static void take_note(void *context, const char *text) {
-    struct notes *notes = context;
-    const size_t used = strlen(notes->text);
-    snprintf(notes->text + used, sizeof notes->text - used, "%s\n", text);
-    notes->count++;
-}
-
-/* Trains the model, which is freed, into `out` and expects these warnings alone, in this order. */
-static struct notes run(struct cupel_model *model, struct cupel_train_options options,
-                        enum cupel_status expected, const enum cupel_warning *warnings, size_t count) {
-    struct notes notes = {0};
-    struct cupel_error error;
-    options.watcher = (struct cupel_watcher){.context = &notes, .note = take_note};
-    struct cupel_train_result result = train(model, &options, expected, &error);
-    struct cupel_history history = history_of(options.out);
-    size_t found = 0;
-    for (size_t i = 0; i < history.warning_count; i++) {
-        const struct cupel_warning_point *point = &history.warnings[i];
-        if (point->over) continue;
-        cr_expect(found < count && point->warning == warnings[found], "step %d: %s (%g)", (int)point->step,
-                  cupel_warning_name(point->warning), point->value);
-        found++;
-    }
-    cr_expect_eq(found, count, "%zu warnings instead of %zu\n%s", found, count, notes.text);
-    cupel_history_free(&history);
-    cupel_train_result_free(&result);
-    cupel_model_free(model);
-    return notes;
-}
-
 /* ---- samples ---- */
 
 static void check_samples(enum tiny_kind kind, const char *settings) {
     char *often = temporary_path("often"), *seldom = temporary_path("seldom");
-    run(tiny_gan(kind, settings),
-        (struct cupel_train_options){.out = often, .sample_steps = 1, .checkpoint_steps = 19}, CUPEL_OK, NULL,
-        0);
-    run(tiny_gan(kind, settings),
-        (struct cupel_train_options){.out = seldom, .sample_steps = 1000, .checkpoint_steps = 19}, CUPEL_OK,
-        NULL, 0);
+    gan_run(tiny_gan(kind, settings),
+            (struct cupel_train_options){.out = often, .sample_steps = 1, .checkpoint_steps = 19}, CUPEL_OK,
+            NULL, 0);
+    gan_run(tiny_gan(kind, settings),
+            (struct cupel_train_options){.out = seldom, .sample_steps = 1000, .checkpoint_steps = 19},
+            CUPEL_OK, NULL, 0);
     expect_same(often, seldom, CHECKPOINT_PREVIOUS);
     expect_same(often, seldom, CHECKPOINT_LAST);
     expect_same(often, seldom, "samples/000020.png");
     cr_expect(there(often, "samples/000001.png") && there(often, "samples/000019.png"));
     cr_expect_not(there(seldom, "samples/000019.png"));
     cr_expect_not(same_files(inside(often, "samples/000001.png"), inside(often, "samples/000020.png")));
-    struct cupel_history history = history_of(often);
+    struct cupel_history history = gan_history(often);
     cr_assert_eq(history.sample_count, 20);
     for (size_t i = 0; i < history.sample_count; i++) {
         const struct cupel_sample_point *point = &history.samples[i];
@@ -145,7 +93,7 @@ Test(gan_health, a_resumed_run_goes_on_with_the_same_samples) {
     static const char *const names[] = {"samples/000006.png", "samples/000012.png", "samples/000018.png",
                                         "samples/000020.png", CHECKPOINT_LAST};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) expect_same(whole, parts, names[i]);
-    struct cupel_history history = history_of(parts);
+    struct cupel_history history = gan_history(parts);
     cr_assert_eq(history.sample_count, 4);
     for (int i = 0; i < 4; i++) cr_expect_eq(history.samples[i].step, i < 3 ? 6 * (i + 1) : 20);
     cupel_history_free(&history);
@@ -164,7 +112,7 @@ Test(gan_health, impossible_distances_of_samples_are_refused) {
     struct cupel_model *model = tiny_gan(TINY_PLAIN, "steps: 1, " SLOW);
     const struct cupel_train_options options = {.sample_steps = -1};
     train(model, &options, CUPEL_INVALID, &error);
-    has(error.message, "-1 steps between samples are not possible; use 1 to ");
+    expect_part(error.message, "-1 steps between samples are not possible; use 1 to ");
     cupel_model_free(model);
 }
 
@@ -223,9 +171,6 @@ Test(gan_health, large_images_and_many_of_them_are_compared) {
 
 /* ---- warnings ---- */
 
-#define SIDES(generator, discriminator) \
-    "optimizer: {generator: {adam: {lr: " #generator "}}, discriminator: {adam: {lr: " #discriminator "}}}"
-
 static const char *const losses[] = {"nonsaturating", "minimax", "least_squares", "hinge", "wasserstein"};
 enum { LOSSES = sizeof losses / sizeof *losses };
 
@@ -233,35 +178,13 @@ Test(gan_health, good_runs_have_no_warning) {
     for (int i = 0; i < LOSSES; i++) {
         char settings[200], *out = temporary_path(losses[i]);
         snprintf(settings, sizeof settings, "steps: 220, loss: %s, " SLOW, losses[i]);
-        struct notes notes =
-            run(tiny_gan(TINY_PLAIN, settings), (struct cupel_train_options){.out = out}, CUPEL_OK, NULL, 0);
+        struct notes notes = gan_run(tiny_gan(TINY_PLAIN, settings), (struct cupel_train_options){.out = out},
+                                     CUPEL_OK, NULL, 0);
         cr_expect_eq(notes.count, 0, "%s: %s", losses[i], notes.text);
         expect_same(out, out, CHECKPOINT_HEALTHY);
         cr_expect(same_files(inside(out, CHECKPOINT_HEALTHY), inside(out, CHECKPOINT_LAST)));
         free(out);
     }
-}
-
-/* A GAN whose discriminator can tell its images apart for sure. */
-static struct cupel_model *sharp_gan(const char *train) {
-    char text[1500];
-    struct cupel_error error = {0};
-    struct cupel_model *model;
-    snprintf(
-        text, sizeof text,
-        "task: gan\n"
-        "data: {format: idx, path: %s, shape: [1, 8, 8], normalize: {mean: [0.4], std: [0.5]}}\n"
-        "networks:\n"
-        "  generator: {input: {noise: [8, 1, 1]}, layers: [deconv: {out: 6, kernel: 4}, batchnorm, relu,\n"
-        "    deconv: {out: 1, kernel: 4, stride: 2, pad: 1}, tanh]}\n"
-        "  discriminator: {input: image, layers: [flatten, linear: {out: 32}, leaky_relu, linear: {out: "
-        "1}]}\n"
-        "train: {batch: 16, %s}\n",
-        tiny_set(), train);
-    const enum cupel_status status =
-        cupel_model_read_text("gan.yaml", text, strlen(text), NULL, 0, &model, &error);
-    cr_assert_eq(status, CUPEL_OK, "%s", error.message);
-    return model;
 }
 
 Test(gan_health, a_discriminator_that_is_too_strong_is_told) {
@@ -271,30 +194,21 @@ Test(gan_health, a_discriminator_that_is_too_strong_is_told) {
         char settings[300], *out = temporary_path(losses[i]);
         snprintf(settings, sizeof settings, "steps: 320, loss: %s, " SIDES(1e-9, 0.005), losses[i]);
         struct notes notes =
-            run(sharp_gan(settings), (struct cupel_train_options){.out = out}, CUPEL_OK, strong, !critic);
+            gan_run(sharp_gan(settings), (struct cupel_train_options){.out = out}, CUPEL_OK, strong, !critic);
         cr_expect_eq(notes.count, !critic, "%s: %s", losses[i], notes.text);
-        if (!critic) has(notes.text, ": discriminator too strong: ");
+        if (!critic) expect_part(notes.text, ": discriminator too strong: ");
         free(out);
     }
 }
 
-/* A checkpoint of the model after a step, changed, as a file to start from. */
-static char *planted(const struct cupel_model *model,
-                     void (*plant)(const char *name, float *data, size_t count)) {
-    char *out = temporary_path("plant"), *path = temporary_path("planted.safetensors");
+/* The steps that a checkpoint has seen. */
+static int64_t steps_done(const char *path) {
     struct cupel_weights file = {0};
     struct cupel_error error = {0};
-    struct cupel_train_options options = {.out = out, .steps = 1};
-    train(model, &options, CUPEL_OK, NULL);
-    cr_assert_eq(cupel_weights_load(inside(out, CHECKPOINT_LAST), &file, &error), CUPEL_OK, "%s",
-                 error.message);
-    for (size_t i = 0; i < file.count; i++)
-        if (file.tensors[i].dtype == CUPEL_F32)
-            plant(file.tensors[i].name, file.tensors[i].data, file.tensors[i].bytes / sizeof(float));
-    cr_assert_eq(cupel_weights_save(&file, path, &error), CUPEL_OK, "%s", error.message);
+    cr_assert_eq(cupel_weights_load(path, &file, &error), CUPEL_OK, "%s", error.message);
+    const int64_t step = ((const int64_t *)cupel_weights_find(&file, "rng")->data)[1];
     cupel_weights_free(&file);
-    free(out);
-    return path;
+    return step;
 }
 
 static void plant_nothing_but_zeros(const char *name, float *data, size_t count) {
@@ -306,14 +220,14 @@ static void plant_full_tanh(const char *name, float *data, size_t count) {
         data[i] = data[i] > 0 ? 1e4F : -1e4F;
 }
 
-#define STILL "steps: 150, " SIDES(1e-9, 1e-9)
-
 Test(gan_health, a_generator_of_one_image_has_collapsed) {
     char *out = temporary_path("collapse"), *init = planted(sharp_gan(STILL), plant_nothing_but_zeros);
     const enum cupel_warning collapse[] = {CUPEL_WARNING_COLLAPSE};
     struct notes notes =
-        run(sharp_gan(STILL), (struct cupel_train_options){.out = out, .init = init}, CUPEL_OK, collapse, 1);
-    has(notes.text, ": collapse: diversity of the samples is 0, below 0.02; go on from healthy.safetensors");
+        gan_run(sharp_gan(STILL), (struct cupel_train_options){.out = out, .steps = 150, .init = init},
+                CUPEL_OK, collapse, 1);
+    expect_part(notes.text,
+                ": collapse: diversity of the samples is 0, below 0.02; go on from healthy.safetensors");
     free(out);
     free(init);
 }
@@ -322,9 +236,88 @@ Test(gan_health, a_generator_without_gradient_is_told) {
     char *out = temporary_path("vanishing"), *init = planted(sharp_gan(STILL), plant_full_tanh);
     const enum cupel_warning vanishing[] = {CUPEL_WARNING_VANISHING};
     struct notes notes =
-        run(sharp_gan(STILL), (struct cupel_train_options){.out = out, .init = init}, CUPEL_OK, vanishing, 1);
-    has(notes.text,
+        gan_run(sharp_gan(STILL), (struct cupel_train_options){.out = out, .steps = 150, .init = init},
+                CUPEL_OK, vanishing, 1);
+    expect_part(
+        notes.text,
         ": vanishing generator gradient: the norm of the generator's gradient over that of its weights is ");
     free(out);
     free(init);
+}
+
+/* Feeds lines of 25 steps with these D(x) and D(G(z)) to the rules. */
+static void feed(struct loop *loop, double real, double fake, int lines) {
+    struct cupel_error error = {0};
+    for (int i = 0; i < lines; i++) {
+        const struct cupel_training_point point = {
+            .step = loop->health->line + 25,
+            .gan = {.real_score = real, .fake_score = fake, .generator_gradient = 1, .generator_weights = 1}};
+        cr_assert_eq(health_line(loop, &point, &error), CUPEL_OK, "%s", error.message);
+    }
+}
+
+Test(gan_health, an_episode_is_told_once) {
+    struct notes notes = {0};
+    struct health health = {0};
+    const struct cupel_train_options options = {.watcher = {.context = &notes, .note = take_note}};
+    struct loop loop = {.options = &options, .health = &health, .epoch_steps = 1};
+    loop.setup.train.loss = CUPEL_LOSS_NONSATURATING;
+    feed(&loop, 0.98, 0, 3);
+    cr_expect(health_good(&health), "75 steps are not enough");
+    feed(&loop, 0.98, 0, 1);
+    cr_expect_not(health_good(&health));
+    expect_part(
+        notes.text,
+        "step 100: discriminator too strong: the lower of D(x) and 1 - D(G(z)) is 0.98, at least 0.975; "
+        "give");
+    feed(&loop, 0.96, 0, 40); /* hovers between the limits */
+    feed(&loop, 0.99, 0, 40);
+    cr_expect_eq(notes.count, 1, "%s", notes.text);
+    feed(&loop, 0.94, 0, 4);
+    cr_expect(health_good(&health));
+    expect_part(notes.text,
+                "step 2200: no more discriminator too strong: the lower of D(x) and 1 - D(G(z)) is 0.94\n");
+    feed(&loop, 0.96, 0, 40);
+    cr_expect_eq(notes.count, 2, "%s", notes.text);
+    feed(&loop, 0.98, 0, 4);
+    cr_expect_eq(notes.count, 3, "%s", notes.text);
+    /* Against smoothed and swapped targets, 0.81 and 0.09. */
+    loop.setup.train.label_smoothing = 0.1;
+    loop.setup.train.gan.noisy_labels = 0.1;
+    feed(&loop, 0.7, 0, 4);
+    cr_expect(health_good(&health));
+    feed(&loop, 0.8, 0.1, 4);
+    expect_part(notes.text, "is 0.9877, at least 0.975");
+    feed(&loop, 0.9, 0.2, 4);
+    expect_part(notes.text, "no more discriminator too strong: the lower of D(x) and 1 - D(G(z)) is 0.8791");
+}
+
+Test(gan_health, what_a_run_had_learnt_and_lost_is_a_collapse) {
+    /* The samples are as varied as they will be at first; then a checkpoint comes with a generator of one image. */
+    char *out = temporary_path("lost");
+    const enum cupel_warning collapse[] = {CUPEL_WARNING_COLLAPSE};
+    struct cupel_train_options options = {.out = out, .steps = 100, .sample_steps = 25};
+    gan_run(sharp_gan(STILL), options, CUPEL_OK, NULL, 0);
+    struct cupel_history history = gan_history(out);
+    cr_assert_gt(history.samples[3].diversity, 0.3);
+    cupel_history_free(&history);
+    plant(inside(out, CHECKPOINT_LAST), plant_nothing_but_zeros);
+    options.steps = 220;
+    options.resume = true;
+    options.checkpoint_steps = 10;
+    struct notes notes = gan_run(sharp_gan(STILL), options, CUPEL_OK, collapse, 1);
+    expect_part(notes.text, "step 200: collapse: diversity of the samples is 0, below 0.2; ");
+    cr_expect_eq(steps_done(inside(out, CHECKPOINT_HEALTHY)), 198); /* the end of an epoch */
+    cr_expect_eq(steps_done(inside(out, CHECKPOINT_LAST)), 220);
+    /* Going on, the warning is still active, and is not told again. */
+    options.steps = 400;
+    notes = gan_run(sharp_gan(STILL), options, CUPEL_OK, collapse, 1);
+    cr_expect_eq(notes.count, 0, "%s", notes.text);
+    cr_expect_eq(steps_done(inside(out, CHECKPOINT_HEALTHY)), 198);
+    /* From the healthy checkpoint the run goes on as from any. */
+    cr_assert_eq(rename(inside(out, CHECKPOINT_HEALTHY), inside(out, CHECKPOINT_LAST)), 0);
+    options.steps = 205;
+    notes = gan_run(sharp_gan(STILL), options, CUPEL_OK, collapse, 1);
+    cr_expect_eq(notes.count, 1, "%s", notes.text);
+    free(out);
 }

@@ -264,8 +264,8 @@ static void explain(struct loop *loop, const struct cupel_model *model, struct c
              bad_step, saved_step < 0 ? 1 : saved_step + 1);
     if (watcher->note) watcher->note(watcher->context, text);
     if (culprit_find(model, options, saved_step, bad_step, &culprit) && error) {
-        snprintf(text, sizeof text, "%s", error->message);
-        cupel_fail(error, CUPEL_FAILED, "%.1300s; %s", text, culprit.text);
+        const size_t used = strlen(error->message);
+        snprintf(error->message + used, sizeof error->message - used, "; %s", culprit.text);
     }
     point.step = culprit.step;
     memcpy(point.tensor, culprit.tensor, sizeof point.tensor);
