@@ -20,6 +20,7 @@ static const struct {
      "--latents FILE|--batchnorm running|--device NAME"},
     {"plan", "--device NAME|--batch N|--set KEY=VALUE"},
     {"dump", "--weights FILE|--batch FILE|--steps N|--out FILE|--device NAME"},
+    {"data", "scan PATH|--threads N"},
     {"doctor", "--data PATH"},
 };
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
@@ -63,7 +64,7 @@ static const struct {
     /* commands */
     {"trian m.yaml", "cupel: unknown command 'trian'; did you mean 'train'?; commands: train, eval"},
     {"check m.yaml",
-     "cupel: unknown command 'check'; commands: train, eval, predict, sample, plan, dump, doctor"},
+     "cupel: unknown command 'check'; commands: train, eval, predict, sample, plan, dump, data, doctor"},
     {"--verison", "cupel: unknown flag '--verison'"},
     {"''", "cupel: unknown command ''"},
     /* flags */
@@ -112,6 +113,11 @@ static const struct {
      "cupel: --batchnorm: 'off' is none of running|batch"},
     {"dump m.yaml --steps 3 --out o", "cupel: --batch FILE is missing"},
     {"dump m.yaml --steps 3 --out o --batch none", "cupel: none: No such file"},
+    {"data", "cupel: which data set? Write `cupel data scan PATH`"},
+    {"data scan", "cupel: which data set? Write `cupel data scan PATH`"},
+    {"data look data", "cupel: 'look' is nothing to do with data; write `cupel data scan PATH`"},
+    {"data scan data more", "cupel: 'more' is one argument too many"},
+    {"data scan none", "cupel: none: No such file or directory"},
     {"doctor now", "cupel: 'now' is one argument too many"},
     /* model files and overrides */
     {"plan none.yaml", "cupel: none.yaml: "},

@@ -100,3 +100,63 @@ Test(data_run, gans_train_on_cifar10) {
     cr_expect_eq(outcome.status, 0, "%s", outcome.err);
     cr_expect(strstr(outcome.out, "checkpoint runs/dcgan32/checkpoint.safetensors"), "%s", outcome.out);
 }
+
+Test(data_run, a_scan_tells_what_is_there) {
+    work_directory();
+    struct outcome outcome = run_cupel("data scan data");
+    cr_expect_eq(outcome.status, 0, "%s", outcome.err);
+    cr_expect(strstr(outcome.out,
+                     "data\n\nformat    idx\nimages    100 for training, 37 for testing\nclasses   4\n"),
+              "%s", outcome.out);
+    cr_expect(strstr(outcome.out, "size      8 wide, 8 high\ncolours   137 gray, 0 RGB\nbad       0\n"), "%s",
+              outcome.out);
+    make_directory("pictures");
+    make_directory("pictures/none");
+    add_images("pictures/left", 20, 12, 9, 0);
+    add_images("pictures/right", 31, 8, 10, 1);
+    work_file("pictures/left/010.png", "this is no image");
+    work_file("pictures/right/000.png", "");
+    work_file("pictures/right/notes.txt", "yes");
+    outcome = run_cupel("data scan pictures --threads 2");
+    cr_expect_eq(outcome.status, 1, "%s", outcome.err);
+    static const char *const lines[] = {
+        "format    folder\nimages    44 for training, 5 for testing\nclasses   3\n",
+        "\n      0  left                             17 for training          2 for testing\n",
+        "\n      1  none                              0 for training          0 for testing   no images",
+        "\n      2  right                            27 for training          3 for testing\n",
+        "\nsizes     2 different ones, 8 to 12 wide, 9 to 10 high\n",
+        "\ncolours   0 gray, 49 RGB\nothers    1 files that are passed over\nbad       2\n",
+        "\n  pictures/left/010.png: is no PNG or JPEG image\n"
+        "  pictures/right/000.png: is no PNG or JPEG image\n",
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        cr_expect(strstr(outcome.out, lines[i]), "no '%s' in %s", lines[i], outcome.out);
+}
+
+Test(data_run, a_scan_finds_the_format) {
+    static const struct {
+        const char *path, *expected;
+    } cases[] = {
+        {CUPEL_SOURCE_DIR "/tests/golden/arrays.npz",
+         "format    npy\nimages    6 for training, 2 for testing\n"},
+        {"c100", "format    cifar100\nimages    1 for training, 1 for testing\nclasses   100\n"},
+        {"flat", "format    folder\nimages    3 for training, 0 for testing\nsize      5 wide, 4 high\n"},
+        {"splits", "format    folder\nimages    1 for training, 2 for testing\nsizes     2 different"},
+    };
+    static const uint8_t record[3074];
+    work_directory();
+    make_directory("c100");
+    spill(work_path("c100/train.bin"), record, sizeof record);
+    spill(work_path("c100/test.bin"), record, sizeof record);
+    add_images("flat", 3, 5, 4, 0);
+    make_directory("splits");
+    add_images("splits/train", 1, 5, 4, 0);
+    add_images("splits/val", 2, 5, 6, 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char command[200];
+        snprintf(command, sizeof command, "data scan %s", cases[i].path);
+        const struct outcome outcome = run_cupel(command);
+        cr_expect(outcome.status == 0 && strstr(outcome.out, cases[i].expected), "%s%s", outcome.out,
+                  outcome.err);
+    }
+}

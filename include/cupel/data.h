@@ -69,6 +69,33 @@ void cupel_dataset_statistics(const struct cupel_dataset *dataset, double *mean,
 /* Frees the images and labels and zeroes the set. */
 void cupel_dataset_free(struct cupel_dataset *dataset);
 
+/* ---- looking through a set ---- */
+
+struct cupel_dataset_class {
+    char *name; /* of a folder's directory; NULL for other formats */
+    int64_t train, test;
+};
+
+struct cupel_dataset_scan {
+    const char *format;
+    int64_t train, test; /* whole images */
+    int64_t classes;     /* 0: no labels */
+    struct cupel_dataset_class *class_of;
+    int64_t sizes;                   /* different ones */
+    int64_t smallest[2], largest[2]; /* height and width, each of some image */
+    int64_t gray, colour;            /* images */
+    int64_t others;                  /* files of a folder that are no images by their names */
+    int64_t bad_count;
+    char **bad; /* what is wrong with each bad file, which the text begins with, in the order of the set */
+};
+
+/* Finds out a set's format and looks at everything in it, decoding a folder's images in `threads` threads (0: one for
+ * each core). A folder may have bad images and empty classes here; other faults are CUPEL_INVALID as for
+ * cupel_dataset_open. Free what was found with cupel_dataset_scan_free; on failure there is nothing to free. */
+enum cupel_status cupel_dataset_scan(const char *path, int threads, struct cupel_dataset_scan *scan,
+                                     struct cupel_error *error);
+void cupel_dataset_scan_free(struct cupel_dataset_scan *scan);
+
 #ifdef __cplusplus
 }
 #endif

@@ -77,6 +77,8 @@ static const struct option options[] = {
      .help = "auto (default), cpu, reference, cuda[:N] or emu"},
     {"--threads", WITH_MODEL, 0, OPTION_NUMBER, "N", AT(threads), 1, 1024,
      .help = "threads of device cpu (default: one for each core)"},
+    {"--threads", COMMAND_DATA, 0, OPTION_NUMBER, "N", AT(threads), 1, 1024,
+     .help = "threads that decode images (default: one for each core)"},
     {"--precision", WITH_MODEL, 0, OPTION_WORD, "f32|tf32|bf16|f16", AT(precision),
      .help = "what to compute in (default bf16 on cuda, f32 elsewhere)"},
     {"--epochs", COMMAND_TRAIN, 0, OPTION_NUMBER, "N", AT(epochs), 1, INT32_MAX,
@@ -243,12 +245,27 @@ static bool take_flag(struct parse *parse, int count, char **argv, int *index) {
     return take_value(parse, option, argv[++*index]);
 }
 
+/* The words of `data`. */
+static bool take_scan(const struct parse *parse) {
+    struct arguments *arguments = parse->arguments;
+    const bool scan = arguments->word_count && !strcmp(arguments->words[0], "scan");
+    if (arguments->word_count && !scan)
+        return refuse(parse, "'%.80s' is nothing to do with data; write `cupel data scan PATH`",
+                      arguments->words[0]);
+    if (arguments->word_count < 2) return refuse(parse, "which data set? Write `cupel data scan PATH`");
+    if (arguments->word_count > 2)
+        return refuse(parse, "'%.80s' is one argument too many", arguments->words[2]);
+    arguments->data = arguments->words[1];
+    return true;
+}
+
 /* Gives the arguments that are no flags their meaning: MODEL first, then images where the command takes
  * them. */
 static bool take_words(const struct parse *parse) {
     struct arguments *arguments = parse->arguments;
     const struct command *command = parse->command;
     bool model = command->bit & WITH_MODEL, images = command->bit == COMMAND_PREDICT;
+    if (command->bit == COMMAND_DATA) return take_scan(parse);
     if (model && !arguments->word_count) return refuse(parse, "which model? Name a model file");
     if (images && arguments->word_count < 2)
         return refuse(parse, "which image? Name a PNG or JPEG file or more");

@@ -44,6 +44,7 @@ enum {
     COMMAND_DUMP = 1 << 4,
     COMMAND_DOCTOR = 1 << 5,
     COMMAND_SAMPLE = 1 << 6,
+    COMMAND_DATA = 1 << 7,
 };
 
 int command_train(const struct arguments *arguments);
@@ -52,6 +53,7 @@ int command_predict(const struct arguments *arguments);
 int command_sample(const struct arguments *arguments);
 int command_plan(const struct arguments *arguments);
 int command_dump(const struct arguments *arguments);
+int command_data(const struct arguments *arguments);
 int command_doctor(const struct arguments *arguments);
 
 /* Reads argv behind the command's name. On a mistake, or when help was asked for, prints it, sets

@@ -1,4 +1,6 @@
 /* Directories of images as data sets. */
+#include "data/folder.h"
+
 #include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -9,12 +11,6 @@
 #include "data/common.h"
 #include "data/decode.h"
 #include "data/formats.h"
-
-/* What makes up the set: one listing, or one for each split. `held` is of the first. */
-struct folder {
-    struct listing train, test;
-    bool *held; /* which files of `train` make up the test split, or NULL */
-};
 
 static bool is_directory(const char *path) {
     struct stat info;
@@ -84,20 +80,27 @@ static enum cupel_status hold_out(const char *path, struct folder *folder, struc
     return made ? CUPEL_OK : cupel_fail(error, CUPEL_NOMEM, "%s: no memory to divide its images", path);
 }
 
-static enum cupel_status list(const struct cupel_dataset_spec *spec, struct folder *folder,
+enum cupel_status folder_list(const struct cupel_dataset_spec *spec, bool empty, struct folder *folder,
                               struct cupel_error *error) {
     char train[PATH_MAX], test[PATH_MAX];
     if (find_splits(spec->path, train, test)) {
-        CUPEL_TRY(listing_make(train, false, &folder->train, error));
+        CUPEL_TRY(listing_make(train, empty, &folder->train, error));
         CUPEL_TRY(check_classes(spec, &folder->train, error));
         if (spec->train_only) return CUPEL_OK;
         CUPEL_TRY(listing_make(test, true, &folder->test, error));
         return match_classes(test, &folder->train, &folder->test, error);
     }
-    CUPEL_TRY(listing_make(spec->path, false, &folder->train, error));
+    CUPEL_TRY(listing_make(spec->path, empty, &folder->train, error));
     CUPEL_TRY(check_classes(spec, &folder->train, error));
     if (!folder->train.class_count || spec->train_only) return CUPEL_OK;
     return hold_out(spec->path, folder, error);
+}
+
+void folder_free(struct folder *folder) {
+    listing_free(&folder->train);
+    listing_free(&folder->test);
+    free(folder->held);
+    *folder = (struct folder){0};
 }
 
 /* ---- images ---- */
@@ -192,10 +195,8 @@ static enum cupel_status read_folder(const struct cupel_dataset_spec *spec, cons
 enum cupel_status folder_open(const struct cupel_dataset_spec *spec, struct cupel_dataset *dataset,
                               struct cupel_error *error) {
     struct folder folder = {0};
-    enum cupel_status status = list(spec, &folder, error);
+    enum cupel_status status = folder_list(spec, false, &folder, error);
     if (!status) status = read_folder(spec, &folder, dataset, error);
-    listing_free(&folder.train);
-    listing_free(&folder.test);
-    free(folder.held);
+    folder_free(&folder);
     return status;
 }

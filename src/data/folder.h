@@ -1,0 +1,19 @@
+/* The files of a folder of images. */
+#ifndef CUPEL_DATA_FOLDER_H
+#define CUPEL_DATA_FOLDER_H
+
+#include "cupel/data.h"
+#include "data/listing.h"
+
+/* What makes up the set: one listing, or one for each split. */
+struct folder {
+    struct listing train, test;
+    bool *held; /* which files of `train` make up the test split, or NULL */
+};
+
+/* Lists the set of the spec; `empty`: classes may have no images. To be freed whatever the outcome. */
+enum cupel_status folder_list(const struct cupel_dataset_spec *spec, bool empty, struct folder *folder,
+                              struct cupel_error *error);
+void folder_free(struct folder *folder);
+
+#endif
