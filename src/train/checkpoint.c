@@ -17,7 +17,7 @@ static const char *const optimizer_words[] = {
 
 /* ---- what must be the same ---- */
 
-enum { FACT_SEED, FACT_BATCH, FACT_TRAIN, FACT_VALIDATION, FACT_OPTIMIZER, FACT_MODEL, FACTS };
+enum { FACT_SEED, FACT_BATCH, FACT_TRAIN, FACT_VALIDATION, FACT_OPTIMIZER, FACT_UPDATES, FACT_MODEL, FACTS };
 static const struct {
     const char *key, *advice;
 } facts[FACTS] = {
@@ -26,10 +26,12 @@ static const struct {
     [FACT_TRAIN] = {"train_images", "resume with the same data and `data.validation`"},
     [FACT_VALIDATION] = {"validation_images", "resume with the same data and `data.validation`"},
     [FACT_OPTIMIZER] = {"optimizer", "resume with the same `train.optimizer`"},
+    [FACT_UPDATES] = {"discriminator_steps", "resume with the same `train.discriminator_steps`"},
     [FACT_MODEL] = {"model", NULL},
 };
 enum { FACT_ROOM = 40 };
 
+/* What does not belong to the task is an empty text. */
 static void fact_texts(const struct setup *setup, const struct checkpoint *checkpoint,
                        char texts[FACTS][FACT_ROOM]) {
     size_t length;
@@ -42,6 +44,9 @@ static void fact_texts(const struct setup *setup, const struct checkpoint *check
         used += (size_t)snprintf(texts[FACT_OPTIMIZER] + used, FACT_ROOM - used, "%s%s", i ? ", " : "",
                                  optimizer_words[setup->learners[i].optimizer->kind]);
     if (setup->train.ema > 0) snprintf(texts[FACT_OPTIMIZER] + used, FACT_ROOM - used, " with ema");
+    texts[FACT_UPDATES][0] = '\0';
+    if (cupel_model_task(setup->model) == CUPEL_TASK_GAN)
+        snprintf(texts[FACT_UPDATES], FACT_ROOM, "%" PRId64, setup->train.gan.discriminator_steps);
     snprintf(texts[FACT_MODEL], FACT_ROOM, "%08lx", crc32_z(0, (const unsigned char *)model, length));
 }
 
@@ -50,7 +55,7 @@ static enum cupel_status add_facts(const struct setup *setup, const struct check
     char texts[FACTS][FACT_ROOM];
     fact_texts(setup, checkpoint, texts);
     for (int i = 0; i < FACTS; i++)
-        CUPEL_TRY(cupel_weights_set_metadata(file, facts[i].key, texts[i], error));
+        if (*texts[i]) CUPEL_TRY(cupel_weights_set_metadata(file, facts[i].key, texts[i], error));
     return CUPEL_OK;
 }
 
@@ -61,6 +66,7 @@ static enum cupel_status check_facts(const struct setup *setup, const struct che
     fact_texts(setup, checkpoint, texts);
     for (int i = 0; i < FACTS; i++) {
         const char *had = cupel_weights_metadata(file, facts[i].key);
+        if (!*texts[i]) continue;
         if (!had)
             return cupel_fail(error, CUPEL_INVALID,
                               "%s: this is no checkpoint to resume from (it does not tell its %s); to start "
@@ -265,6 +271,9 @@ static enum cupel_status refuse(const char *last, const char *directory, const s
                       previous, last);
 }
 
+/* As many as random numbers know apart. */
+static const int64_t MOST_STEPS = INT64_C(1) << 46;
+
 static enum cupel_status apply(struct load *load, struct checkpoint *checkpoint, struct cupel_error *error) {
     struct range ranges[MAX_RANGES];
     struct setup *setup = load->setup;
@@ -275,7 +284,8 @@ static enum cupel_status apply(struct load *load, struct checkpoint *checkpoint,
     load_value(load, "rng", CUPEL_I64, 2, rng);
     load_value(load, "data.cursor", CUPEL_I64, 1, &checkpoint->cursor);
     load_value(load, "train.verdict", CUPEL_F64, VERDICT_NUMBERS, &checkpoint->verdict);
-    if (rng[1] < 0 || checkpoint->cursor < 0 || checkpoint->cursor > checkpoint->train_count)
+    if (rng[1] < 0 || rng[1] >= MOST_STEPS || checkpoint->cursor < 0 ||
+        checkpoint->cursor > checkpoint->train_count)
         return cupel_fail(error, CUPEL_INVALID, "%s: step %" PRId64 " and cursor %" PRId64 " are impossible",
                           load->path, rng[1], checkpoint->cursor);
     checkpoint->step = rng[1];

@@ -131,20 +131,25 @@ static struct cupel_tensor *fool_loss(const struct gan *gan, struct cupel_tensor
     return cupel_bce_with_logits(outputs, cupel_fill(gan->graph, shape, 1));
 }
 
-/* weight E (|dD/dx| - 1)^2 at points x on the lines between real and generated images. */
-static struct cupel_tensor *penalty(const struct gan *gan, const struct cupel_parts *parts,
-                                    struct cupel_tensor *real, struct cupel_tensor *fake,
-                                    struct cupel_tensor *labels) {
-    if (!real || !fake) return NULL;
+struct cupel_tensor *gan_penalty(struct cupel_tensor *outputs, struct cupel_tensor *x) {
     const double tiny = 1e-12; /* keeps the root's derivative finite where the gradient vanishes */
-    const struct cupel_shape place = CUPEL_SHAPE(cupel_tensor_shape(real)->dim[0], 1, 1, 1);
-    struct cupel_tensor *u = cupel_uniform(cupel_rng(gan->graph), &place, 0, 1), *slope;
-    struct cupel_tensor *x = cupel_add(fake, cupel_mul(u, cupel_sub(real, fake)));
-    struct cupel_tensor *sum = cupel_sum(judge(gan, parts, x, labels, NULL), CUPEL_ALL_AXES, false);
+    struct cupel_tensor *sum = cupel_sum(outputs, CUPEL_ALL_AXES, false), *slope;
     if (!sum || cupel_grad(sum, NULL, &x, 1, &slope) != CUPEL_OK) return NULL;
     struct cupel_tensor *squares = cupel_sum(cupel_mul(slope, slope), CUPEL_ALL_AXES & ~1u, false);
     struct cupel_tensor *excess = cupel_scale(cupel_sqrt(cupel_scale(squares, 1, tiny)), 1, -1);
-    return cupel_scale(mean(cupel_mul(excess, excess)), gan->settings->gradient_penalty, 0);
+    return mean(cupel_mul(excess, excess));
+}
+
+/* The discriminator's penalty at random points on the lines between real and generated images, times its weight. */
+static struct cupel_tensor *slope_loss(const struct gan *gan, const struct cupel_parts *parts,
+                                       struct cupel_tensor *real, struct cupel_tensor *fake,
+                                       struct cupel_tensor *labels) {
+    if (!real || !fake) return NULL;
+    const struct cupel_shape place = CUPEL_SHAPE(cupel_tensor_shape(real)->dim[0], 1, 1, 1);
+    struct cupel_tensor *u = cupel_uniform(cupel_rng(gan->graph), &place, 0, 1);
+    struct cupel_tensor *x = cupel_add(fake, cupel_mul(u, cupel_sub(real, fake)));
+    return cupel_scale(gan_penalty(judge(gan, parts, x, labels, NULL), x), gan->settings->gradient_penalty,
+                       0);
 }
 
 /* ---- InfoGAN's code ---- */
@@ -229,7 +234,7 @@ static struct verdicts update_discriminator(const struct gan *gan, struct cupel_
     verdicts.loss = judge_loss(gan, verdicts.real, true);
     verdicts.loss = cupel_add(verdicts.loss, judge_loss(gan, verdicts.fake, false));
     if (gan->settings->gradient_penalty > 0)
-        verdicts.loss = cupel_add(verdicts.loss, penalty(gan, parts, images, fake, labels));
+        verdicts.loss = cupel_add(verdicts.loss, slope_loss(gan, parts, images, fake, labels));
     struct cupel_tensor *loss = verdicts.loss;
     if (has_code(setup)) {
         updates[1] = (struct update){.learner = &learners[CUPEL_ROLE_CODE],

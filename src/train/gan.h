@@ -50,6 +50,9 @@ void gan_append(const struct setup *setup, struct cupel_graph *graph, const stru
 void gan_append_next(const struct setup *setup, struct cupel_graph *graph, const struct samples *samples,
                      int64_t batch, int64_t epoch_steps, struct gan_step *step);
 
+/* E (|dy/dx| - 1)^2 over the samples of x [N, ...], of which the critic made the outputs y [N] (Gulrajani et al. 2017). */
+struct cupel_tensor *gan_penalty(struct cupel_tensor *outputs, struct cupel_tensor *x);
+
 /* Noise for `batch` images with InfoGAN's code in it. */
 struct cupel_tensor *gan_noise(const struct setup *setup, struct cupel_graph *graph, int64_t batch);
 

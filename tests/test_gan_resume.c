@@ -1,0 +1,262 @@
+/* Interrupted runs of GANs are, bit by bit, the runs that they would have been. */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cupel/weights.h"
+#include "files.h"
+#include "judge.h"
+#include "train/checkpoint.h"
+#include "training.h"
+
+#define EVERYTHING                                                                            \
+    "epochs: 9, ema: 0.9, noisy_labels: 0.1, instance_noise: {std: 0.2, steps: 15}, "         \
+    "discriminator_steps: 2, clip_norm: 5, warmup: 3, schedule: {cosine: {min_lr: 0.0001}}, " \
+    "optimizer: {generator: {adam: {lr: 0.002}}, discriminator: {rmsprop: {lr: 0.001}}}"
+
+static void has(const struct cupel_error *error, const char *text) {
+    cr_expect_not_null(strstr(error->message, text), "'%s' is not in: %s", text, error->message);
+}
+
+static struct cupel_weights checkpoint_of(const char *directory) {
+    struct cupel_weights weights = {0};
+    struct cupel_error error = {0};
+    cr_assert_eq(cupel_weights_load(inside(directory, CHECKPOINT_LAST), &weights, &error), CUPEL_OK, "%s",
+                 error.message);
+    return weights;
+}
+
+/* Whether two checkpoints hold the same bytes; else the first tensor that differs is told. */
+static void same_checkpoints(const char *one, const char *other) {
+    size_t size, length;
+    char *a = read_whole(inside(one, CHECKPOINT_LAST), &size);
+    char *b = read_whole(inside(other, CHECKPOINT_LAST), &length);
+    struct cupel_weights first = checkpoint_of(one), second = checkpoint_of(other);
+    cr_expect_eq(first.count, second.count);
+    for (size_t i = 0; i < first.count && i < second.count; i++)
+        cr_expect(memcmp(first.tensors[i].data, second.tensors[i].data, first.tensors[i].bytes) == 0,
+                  "%s differs", first.tensors[i].name);
+    cr_expect(size == length && memcmp(a, b, size) == 0, "the files differ");
+    cupel_weights_free(&first);
+    cupel_weights_free(&second);
+    free(a);
+    free(b);
+}
+
+static void kill_at_13(void *context, const struct cupel_progress *progress) {
+    (void)context;
+    if (progress->point.step == 13) raise(SIGKILL);
+}
+
+/* Trains in a process of its own, which is killed at step 13, three steps after its last checkpoint. */
+static void train_and_be_killed(const struct cupel_model *model, struct cupel_train_options options) {
+    options.watcher.progress = kill_at_13;
+    pid_t child = fork();
+    if (child == 0) {
+        struct cupel_train_result result;
+        cupel_train(model, &options, &result, NULL);
+        _exit(0);
+    }
+    int status;
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "the run ended before step 13");
+}
+
+static void run_to(const struct cupel_model *model, struct cupel_train_options options, int64_t steps) {
+    options.steps = steps;
+    struct cupel_train_result result = train(model, &options, CUPEL_OK, NULL);
+    cr_expect_eq(result.step, steps);
+    cupel_train_result_free(&result);
+}
+
+/* An epoch has 3 steps of 2 batches: the run is killed amid its fifth. */
+static void killed_and_resumed(const char *device, enum tiny_kind kind, const char *settings) {
+    char *whole = temporary_path("whole"), *parts = temporary_path("parts");
+    struct cupel_model *model = tiny_gan(kind, settings);
+    struct cupel_train_options options = {.run = {.device = device, .threads = 2},
+                                          .steps = 20,
+                                          .out = parts,
+                                          .log_steps = 1,
+                                          .checkpoint_steps = 10};
+    train_and_be_killed(model, options);
+    options.resume = true;
+    run_to(model, options, 20);
+    options.resume = false;
+    options.out = whole;
+    run_to(model, options, 20);
+    same_checkpoints(whole, parts);
+    cupel_model_free(model);
+    free(whole);
+    free(parts);
+}
+
+/* One a test: a process must not fork after its device has made threads. */
+Test(gan_resume, conditional_with_everything_on_reference) {
+    killed_and_resumed("reference", TINY_LABELS, EVERYTHING);
+}
+
+Test(gan_resume, conditional_with_everything_on_cpu) {
+    killed_and_resumed("cpu", TINY_LABELS, EVERYTHING);
+}
+
+Test(gan_resume, infogan_on_cpu) {
+    killed_and_resumed("cpu", TINY_CODE,
+                       "epochs: 9, discriminator_steps: 2, optimizer: {adam: {lr: 0.002, beta1: 0.5}}");
+}
+
+Test(gan_resume, wasserstein_with_penalty_and_clipping_on_reference) {
+    killed_and_resumed("reference", TINY_PLAIN,
+                       "epochs: 9, loss: wasserstein, gradient_penalty: 10, clip_weights: 0.1, "
+                       "optimizer: {sgd: {lr: 0.001, momentum: 0.9}}");
+}
+
+/* ---- what a checkpoint holds ---- */
+
+static const float *numbers(const struct cupel_weights *weights, const char *name, size_t *count) {
+    const struct cupel_weight *weight = cupel_weights_find(weights, name);
+    cr_assert_not_null(weight, "%s is missing", name);
+    *count = weight->bytes / sizeof(float);
+    return weight->data;
+}
+
+/* The average of the generator's weights after two steps is what the steps left, weighed; the discriminator has none. */
+Test(gan_resume, the_generator_alone_is_averaged) {
+    const double decay = 0.9;
+    size_t count;
+    char *first = temporary_path("first"), *second = temporary_path("second");
+    struct cupel_model *model = tiny_gan(TINY_PLAIN, "epochs: 1, ema: 0.9, optimizer: {adam: {lr: 0.01}}");
+    struct cupel_train_options options = {.run.device = "reference", .out = first};
+    run_to(model, options, 1);
+    options.out = second;
+    run_to(model, options, 2);
+    struct cupel_weights one = checkpoint_of(first), two = checkpoint_of(second);
+    const float *before = numbers(&one, "ema.generator.deconv1.weight", &count);
+    const float *now = numbers(&two, "generator.deconv1.weight", &count);
+    const float *after = numbers(&two, "ema.generator.deconv1.weight", &count);
+    for (size_t i = 0; i < count; i++)
+        cr_expect_float_eq((double)after[i], decay * (double)before[i] + (1 - decay) * (double)now[i], 1e-6);
+    cr_expect_null(cupel_weights_find(&two, "ema.discriminator.linear1.weight"));
+    cupel_weights_free(&one);
+    cupel_weights_free(&two);
+    cupel_model_free(model);
+    free(first);
+    free(second);
+}
+
+/* ---- what does not fit ---- */
+
+static void refused(const char *settings, enum tiny_kind kind, struct cupel_train_options options,
+                    const char *text) {
+    struct cupel_error error;
+    struct cupel_model *model = tiny_gan(kind, settings);
+    train(model, &options, CUPEL_INVALID, &error);
+    has(&error, text);
+    cupel_model_free(model);
+}
+
+Test(gan_resume, a_run_is_resumed_only_as_it_was_begun) {
+    const char *const begun = "epochs: 2, optimizer: {adam: {lr: 0.01}}";
+    char *out = temporary_path("run");
+    struct cupel_model *model = tiny_gan(TINY_PLAIN, begun);
+    struct cupel_train_options options = {.out = out};
+    run_to(model, options, 6);
+    options.resume = true;
+    options.epochs = 3;
+    options.run.seed = 5;
+    options.run.has_seed = true;
+    refused(begun, TINY_PLAIN, options, "add --seed 0");
+    options.run.has_seed = false;
+    refused("epochs: 2, optimizer: {generator: {adam: {lr: 0.01}}, discriminator: {rmsprop: {lr: 0.01}}}",
+            TINY_PLAIN, options, "resume with the same `train.optimizer`");
+    refused("epochs: 2, ema: 0.9, optimizer: {adam: {lr: 0.01}}", TINY_PLAIN, options,
+            "this run has adam, adam with ema");
+    refused("epochs: 2, discriminator_steps: 2, optimizer: {adam: {lr: 0.01}}", TINY_PLAIN, options,
+            "it was made with discriminator_steps 1, this run has 2; resume with the same "
+            "`train.discriminator_steps`");
+    refused(begun, TINY_LABELS, options, "generator.embedding1.weight");
+    refused(begun, TINY_CODE, options, "optimizer adam, adam, this run has adam, adam, adam");
+    cupel_model_free(model);
+    model = tiny_model(begun, "");
+    struct cupel_error error;
+    train(model, &options, CUPEL_INVALID, &error);
+    has(&error, "optimizer adam, adam, this run has adam");
+    cupel_model_free(model);
+    free(out);
+}
+
+/* The step in a checkpoint is a number from a file. */
+Test(gan_resume, an_impossible_step_is_refused) {
+    struct cupel_error error = {0};
+    char *out = temporary_path("run");
+    struct cupel_model *model =
+        tiny_gan(TINY_PLAIN, "epochs: 1, discriminator_steps: 2, optimizer: {adam: {lr: 0.01}}");
+    struct cupel_train_options options = {.out = out};
+    run_to(model, options, 3);
+    struct cupel_weights weights = checkpoint_of(out);
+    for (size_t i = 0; i < weights.count; i++)
+        if (!strcmp(weights.tensors[i].name, "rng"))
+            ((int64_t *)weights.tensors[i].data)[1] = INT64_C(1) << 46;
+    cr_assert_eq(cupel_weights_save(&weights, inside(out, CHECKPOINT_LAST), &error), CUPEL_OK);
+    options.resume = true;
+    train(model, &options, CUPEL_INVALID, &error);
+    has(&error, "step 70368744177664 and cursor 0 are impossible");
+    cupel_weights_free(&weights);
+    cupel_model_free(model);
+    free(out);
+}
+
+/* ---- 16 bits ---- */
+
+/* A few steps in 16 bits stay near those in f32, and resume. */
+static void runs_in(const char *precision, double tolerance) {
+    if (!need_device("emu")) return;
+    const char *const settings = "epochs: 9, discriminator_steps: 2, optimizer: {adam: {lr: 0.0005}}";
+    char *whole = temporary_path("whole"), *parts = temporary_path("parts");
+    struct cupel_model *model = tiny_gan(TINY_LABELS, settings);
+    struct cupel_train_options options = {
+        .run = {.device = "emu", .threads = 2, .precision = precision}, .out = parts, .log_steps = 1};
+    run_to(model, options, 2);
+    options.resume = true;
+    run_to(model, options, 4);
+    options.resume = false;
+    options.out = whole;
+    run_to(model, options, 4);
+    same_checkpoints(whole, parts);
+    struct cupel_weights ours = checkpoint_of(whole);
+    char *exact = temporary_path("exact");
+    options.run.precision = "f32";
+    options.out = exact;
+    run_to(model, options, 4);
+    struct cupel_weights theirs = checkpoint_of(exact);
+    static const char *const names[] = {"generator.deconv1.weight", "discriminator.conv1.weight",
+                                        "discriminator.linear1.weight", "generator.batchnorm1.running_var"};
+    for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
+        size_t count;
+        const float *a = numbers(&ours, names[n], &count), *b = numbers(&theirs, names[n], &count);
+        double difference = 0, norm = 0;
+        for (size_t i = 0; i < count; i++) {
+            difference += pow((double)a[i] - (double)b[i], 2);
+            norm += pow((double)b[i], 2);
+        }
+        cr_expect_leq(sqrt(difference / norm), tolerance, "%s in %s: %g", names[n], precision,
+                      sqrt(difference / norm));
+    }
+    cupel_weights_free(&ours);
+    cupel_weights_free(&theirs);
+    cupel_model_free(model);
+    free(whole);
+    free(parts);
+    free(exact);
+}
+
+Test(gan_resume, in_bf16_on_emu) {
+    runs_in("bf16", 2e-2);
+}
+
+Test(gan_resume, in_f16_on_emu) {
+    runs_in("f16", 2e-2);
+}
