@@ -130,7 +130,8 @@ enum cupel_status setup_step(struct setup *setup, int64_t step, struct cupel_err
     for (int i = 0; i < setup->learner_count; i++) {
         char name[NAME_ROOM];
         const int64_t count = step * setup->learners[i].updates;
-        if (setup->learners[i].updates == 1) continue;
+        /* In f16 the loss scale's counts are theirs. */
+        if (setup->learners[i].updates == 1 || setup->plan.precision == CUPEL_PRECISION_F16) continue;
         range_name(&setup->learners[i], UPDATE_COUNT, name);
         CUPEL_TRY(cupel_store_write(setup->store, name, &count, sizeof count, error));
     }
