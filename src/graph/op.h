@@ -123,6 +123,7 @@ enum op_half {
     HALF_ALL = 0x0fffffff,    /* every input and output */
     HALF_EITHER = 0x10000000, /* output 0 may be 16-bit or not, whatever the inputs are */
     HALF_HEAVY = 0x30000000,  /* the same, and the inputs are made 16-bit: such ops are what it is done for */
+    HALF_CONV = 0x70000000,   /* that, but output 0 is 16-bit only where the inputs are */
 };
 #define HALF(in, out) ((in) | (out) << 16)
 

@@ -102,9 +102,9 @@ static bool visit(struct pass *pass, struct node *node) {
         if (!node->in[i]) return false;
     }
     for (int i = 0; i < node->n_out; i++) {
-        const bool either = i == 0 && op->half & HALF_EITHER;
+        const bool either = i == 0 && op->half & HALF_EITHER, follows = (op->half & HALF_CONV) == HALF_CONV;
         if (node->out[i].dtype == real && allows_out(op, i) &&
-            (either ? pass->useful[node->out[i].id] : half))
+            (either ? pass->useful[node->out[i].id] && (half || !follows) : half))
             node->out[i].dtype = pass->half;
     }
     return graph_push(pass->graph, node);
