@@ -1,5 +1,7 @@
 /* Directories of images as data sets. */
 #include <criterion/criterion.h>
+#include <fcntl.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -284,4 +286,105 @@ Test(data_folder, what_is_no_set_is_refused, .init = begin) {
     refuse(&spec, CUPEL_INVALID, "/etc/passwd: Not a directory");
     free(stray);
     free(loop);
+}
+
+/* ---- the cache ---- */
+
+/* Expects the first pixel of each training image, one test image and one bad file. */
+static void expect_first_pixels(const struct cupel_dataset_spec *spec, int count, const uint8_t *expected) {
+    struct cupel_dataset set = open_set(spec);
+    cr_assert_eq(set.train.count, count);
+    for (int i = 0; i < count; i++) cr_expect_eq(set.train.images[4 * i], expected[i], "image %d", i);
+    for (int i = 0; i < count; i++) cr_expect_eq(set.train.labels[i], i > 0);
+    cr_expect_eq(set.test.count, 1);
+    cr_expect_eq(set.test.labels[0], 1);
+    cr_expect_eq(set.skipped, 1);
+    cr_expect(strstr(set.first_skipped.message, "b/bad.png: is no PNG or JPEG image"));
+    cupel_dataset_free(&set);
+}
+
+/* Changes a file's bytes but neither its size nor its time: only what was kept can still be right. */
+static void change_secretly(const char *name, const char *other) {
+    char *path = place(name), *from = place(other);
+    struct stat info;
+    unsigned char *bytes;
+    size_t size;
+    cr_assert_eq(stat(path, &info), 0);
+    cr_assert_eq(file_read(from, 1 << 20, &bytes, &size, NULL), CUPEL_OK);
+    cr_assert_eq((off_t)size, info.st_size);
+    spill(path, bytes, size);
+    cr_assert_eq(utimensat(AT_FDCWD, path, (const struct timespec[]){info.st_atim, info.st_mtim}, 0), 0);
+    free(bytes);
+    free(from);
+    free(path);
+}
+
+Test(data_folder, decoded_images_are_kept_until_the_files_change, .init = begin) {
+    char *cache = place("cache/of/images"), name[40];
+    add_directory("set/a");
+    add_directory("set/b");
+    add_image("set/a/0.png", 2, 2, 50);
+    for (int i = 0; i < 10; i++) {
+        snprintf(name, sizeof name, "set/b/%d.png", i);
+        add_image(name, 2, 2, 60 + i);
+    }
+    add_file("set/b/bad.png", "bad", 3);
+    add_image("other.png", 2, 2, 51);
+    char *set = place("set");
+    struct cupel_dataset_spec spec = spec_of(1, 2, 2);
+    spec.path = set;
+    spec.skip_bad = true;
+    spec.cache = cache;
+    uint8_t expected[] = {50, 60, 61, 62, 63, 64, 65, 66, 67, 68};
+    expect_first_pixels(&spec, 10, expected);
+    change_secretly("set/a/0.png", "other.png");
+    expect_first_pixels(&spec, 10, expected); /* from the cache */
+
+    /* Damage anywhere is seen, and mended. */
+    glob_t found;
+    char *path = place("cache/of/images/*.images");
+    cr_assert_eq(glob(path, 0, NULL, &found), 0);
+    cr_assert_eq(found.gl_pathc, 1);
+    unsigned char *bytes;
+    size_t size;
+    expected[0] = 51; /* what decoding finds now */
+    for (int i = 0; i < 5; i++) {
+        cr_assert_eq(file_read(found.gl_pathv[0], 1 << 20, &bytes, &size, NULL), CUPEL_OK);
+        const size_t places[] = {0, 30, size - 50, size - 1};
+        if (i < 4) bytes[places[i]] ^= 1;
+        spill(found.gl_pathv[0], bytes, i < 4 ? size : size - 1);
+        free(bytes);
+        expect_first_pixels(&spec, 10, expected);
+    }
+    globfree(&found);
+    free(path);
+
+    /* A file of another time is read anew, as are other settings. */
+    expected[0] = 52;
+    add_image("set/a/0.png", 2, 2, 52);
+    expect_first_pixels(&spec, 10, expected);
+    spec.shape[0] = 3;
+    struct cupel_dataset rgb = open_set(&spec);
+    cr_expect_eq(rgb.train.images[11], 52);
+    cupel_dataset_free(&rgb);
+    spec.shape[0] = 1;
+    spec.skip_bad = false;
+    refuse(&spec, CUPEL_INVALID, "b/bad.png: is no PNG or JPEG image");
+    spec.skip_bad = true;
+    spec.train_only = true;
+    struct cupel_dataset whole = open_set(&spec);
+    cr_expect(whole.train.count == 11 && whole.test.count == 0);
+    cupel_dataset_free(&whole);
+    free(cache);
+    free(set);
+}
+
+Test(data_folder, a_cache_that_cannot_be_written_is_an_error, .init = begin) {
+    add_image("0.png", 2, 2, 50);
+    struct cupel_dataset set;
+    struct cupel_error error = {0};
+    struct cupel_dataset_spec spec = spec_of(1, 2, 0);
+    spec.cache = "/etc/passwd/cache";
+    cr_expect_eq(cupel_dataset_open(&spec, &set, &error), CUPEL_INVALID);
+    cr_expect_eq(strncmp(error.message, "/etc/passwd", 11), 0, "%s", error.message);
 }

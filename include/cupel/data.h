@@ -18,6 +18,7 @@ struct cupel_dataset_spec {
     bool train_only;    /* leave the test split empty, and all images to the training split */
     bool resize;        /* folder: scale and cut images of another size than `shape` */
     bool skip_bad;      /* folder: leave out files that are no whole images, and count them */
+    const char *cache;  /* folder: a directory to keep the decoded images in, for the next time; NULL: none */
     int threads;        /* that decode files; 0: one for each core */
 };
 
@@ -51,6 +52,10 @@ struct cupel_dataset {
  * makes up the test split; without labels all images are for training. Images become RGB for 3 channels and gray
  * for 1, as cupel_image_read has it. One of another size than `shape` is refused, or with `resize` scaled until
  * it covers height and width, and cut to its middle: torchvision's Resize and CenterCrop of a Pillow image.
+ *
+ * With `cache`, a folder's decoded images are written to one file in that directory, and read from there as long as the
+ * names, sizes and times of the folder's files, `shape` and the spec's other settings stay the same. A damaged file is
+ * made anew.
  *
  * Format "npy": NumPy's arrays `images.npy`, u8 [N, C, H, W] or [N, H, W], and `labels.npy`, whole numbers [N], in the
  * directory or an NPZ file, and `test_images.npy` and `test_labels.npy` of the test split (or Keras's names, x_train,

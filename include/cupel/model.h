@@ -39,9 +39,10 @@ const char *cupel_data_format_text(enum cupel_data_format format);
 struct cupel_data_settings {
     enum cupel_data_format format;
     const char *path;
-    struct cupel_shape shape;       /* of one image: [C, H, W] */
-    bool resize;                    /* `resize: true`: scale and cut a folder's images of another size */
-    int64_t classes;                /* 0: the data has no labels that matter */
+    struct cupel_shape shape; /* of one image: [C, H, W] */
+    bool resize;              /* `resize: true`: scale and cut a folder's images of another size */
+    const char *cache;        /* `cache: DIR`: where a folder's decoded images are kept; NULL: nowhere */
+    int64_t classes;          /* 0: the data has no labels that matter */
     const char *const *class_names; /* one for each class; NULL unless `class_names` is given */
     const double *mean, *deviation; /* C values each; 0 and 1 unless `normalize` is given */
     bool flip;    /* `augment: {flip: true}`: mirror every other training image, at random */

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "cupel/image.h"
+#include "data/cache.h"
 #include "data/common.h"
 #include "data/decode.h"
 #include "data/formats.h"
@@ -182,7 +183,6 @@ static enum cupel_status read_split(const struct cupel_dataset_spec *spec, const
 static enum cupel_status read_folder(const struct cupel_dataset_spec *spec, const struct folder *folder,
                                      struct cupel_dataset *dataset, struct cupel_error *error) {
     const bool *held = folder->held;
-    CUPEL_TRY(settle_shape(spec, &folder->train, dataset, error));
     dataset->classes = folder->train.class_count;
     CUPEL_TRY(read_split(spec, &folder->train, held, false, dataset, &dataset->train, error));
     CUPEL_TRY(
@@ -192,11 +192,26 @@ static enum cupel_status read_folder(const struct cupel_dataset_spec *spec, cons
                       spec->path, dataset->first_skipped.message);
 }
 
+/* The same from the cache, or into it. */
+static enum cupel_status read_cached(const struct cupel_dataset_spec *spec, const struct folder *folder,
+                                     struct cupel_dataset *dataset, struct cupel_error *error) {
+    struct cache cache;
+    CUPEL_TRY(cache_open(spec, dataset->shape, folder, &cache, error));
+    enum cupel_status status = CUPEL_OK;
+    if (!cache_load(&cache, folder, dataset)) {
+        status = read_folder(spec, folder, dataset, error);
+        if (!status) status = cache_save(&cache, dataset, error);
+    }
+    cache_close(&cache);
+    return status;
+}
+
 enum cupel_status folder_open(const struct cupel_dataset_spec *spec, struct cupel_dataset *dataset,
                               struct cupel_error *error) {
     struct folder folder = {0};
     enum cupel_status status = folder_list(spec, false, &folder, error);
-    if (!status) status = read_folder(spec, &folder, dataset, error);
+    if (!status) status = settle_shape(spec, &folder.train, dataset, error);
+    if (!status) status = (spec->cache ? read_cached : read_folder)(spec, &folder, dataset, error);
     folder_free(&folder);
     return status;
 }

@@ -38,6 +38,7 @@ static const struct cupel_field data_fields[] = {
     DATA("shape", SHAPE, settings.shape, 1, MAX_IMAGE_SIDE, NULL),
     DATA("classes", INT, settings.classes, 2, MAX_CLASSES, ""),
     DATA("resize", BOOL, settings.resize, 0, 0, "false"),
+    DATA("cache", TEXT, settings.cache, 0, 0, ""),
     DATA("class_names", ITEM, class_names, 0, 0, ""),
     DATA("normalize", ITEM, normalize, 0, 0, ""),
     DATA("augment", ITEM, augment, 0, 0, ""),

@@ -97,6 +97,7 @@ struct cupel_dataset_spec setup_spec(const struct cupel_model *model,
         .classes = data->classes,
         .train_only = cupel_model_task(model) == CUPEL_TASK_GAN,
         .resize = data->resize,
+        .cache = data->cache,
         .skip_bad = options->skip_bad,
         .threads = options->threads,
     };
