@@ -87,6 +87,33 @@ Test(gan_report, a_good_run_has_an_empty_list_of_warnings) {
     free(out);
 }
 
+Test(gan_report, episodes_have_a_beginning_and_an_end) {
+    static const char lines[] =
+        "{\"step\":1,\"epoch\":1,\"warning\":\"collapse\",\"value\":0.01,\"time_s\":1}\n"
+        "{\"step\":1,\"epoch\":1,\"warning\":\"of another version\",\"value\":0.5,\"time_s\":1}\n"
+        "{\"step\":2,\"epoch\":1,\"warning\":\"discriminator too strong\",\"value\":0.99,\"time_s\":1}\n"
+        "{\"step\":2,\"epoch\":1,\"warning_over\":\"collapse\",\"value\":0.4,\"time_s\":1}\n"
+        "{\"step\":3,\"epoch\":1,\"warning\":\"collapse\",\"value\":0.02,\"time_s\":1}\n";
+    char *out = temporary_path("episodes");
+    const struct cupel_train_options options = {.out = out};
+    struct cupel_error error = {0};
+    struct cupel_model *model = tiny_gan(TINY_PLAIN, "steps: 3, " SLOW);
+    struct cupel_train_result result = train(model, &options, CUPEL_OK, NULL);
+    spill(inside(out, "metrics.jsonl"), lines, sizeof lines - 1);
+    cr_assert_eq(cupel_report_write(model, &options, &result, &error), CUPEL_OK, "%s", error.message);
+    size_t size;
+    char *page = read_whole(inside(out, "report.html"), &size);
+    expect_part(page, "<td>step 1 to 2</td><td><b>collapse</b></td><td>0.01</td>");
+    expect_part(page, "<td>step 2 to the end</td><td><b>discriminator too strong</b></td><td>0.99</td>");
+    expect_part(page, "<td>step 3 to the end</td><td><b>collapse</b></td><td>0.02</td>");
+    expect_part(page, "<b>3</b><span>warnings</span>");
+    cr_expect(!strstr(page, "<h2>Samples"), "there is none");
+    free(page);
+    cupel_train_result_free(&result);
+    cupel_model_free(model);
+    free(out);
+}
+
 /* ---- the program ---- */
 
 Test(gan_report, the_program_tells_of_samples_and_warnings) {

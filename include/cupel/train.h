@@ -143,17 +143,21 @@ struct cupel_watcher {
 };
 
 /* `out` names the directory that takes the run's files; it is made if need be. NULL: nothing is written.
- *   metrics.jsonl                    one object a line. Training: step, epoch, loss, accuracy, lr, img_per_s,
- *                                    time_s. Evaluation: step, epoch, test_loss, test_accuracy, test_top5
- * (with `validation_` instead of `test_` for that split), time_s events.out.tfevents.*            the same
- * for TensorBoard checkpoint.safetensors           everything that a run needs to go on; written at the end
- * of each epoch, every checkpoint_steps steps, and when the run ends or is stopped
+ *
+ *   metrics.jsonl                    one object a line, see docs/formats.md; cupel_history_load reads it
+ *   events.out.tfevents.*            the same for TensorBoard
+ *   checkpoint.safetensors           everything that a run needs to go on; written at the end of each
+ *                                    epoch, every checkpoint_steps steps, and when the run ends or is
+ *                                    stopped
  *   checkpoint.previous.safetensors  the one before it, should that one be damaged
- *   best.safetensors                 the weights with the best accuracy so far on the validation split, or on
- * the test split of a model without one
- *   healthy.safetensors              of a gan: the last checkpoint that was written while no warning was active
- *   samples/NNNNNN.png               of a gan: images of the generator after that many steps, always of the same noise and
- * classes. The files of an earlier run are replaced, unless `resume` goes on with it. */
+ *   best.safetensors                 the weights with the best accuracy so far on the validation split,
+ *                                    or on the test split of a model without one
+ *   healthy.safetensors              of a gan: the last checkpoint that was written while no warning was
+ *                                    active
+ *   samples/NNNNNN.png               of a gan: images that its generator, with averaged weights if there
+ *                                    are any, makes after so many steps, always of the same noise
+ *
+ * The files of an earlier run are replaced, unless `resume` goes on with it. */
 struct cupel_train_options {
     struct cupel_run_options run;
     int64_t epochs, steps;    /* 0: the model's; the run ends with whichever comes first */

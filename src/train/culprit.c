@@ -130,7 +130,7 @@ static struct cupel_tensor **step_room(const struct setup *setup, struct gan_ste
         cupel_network_parameters(setup->learners[i].network, &parameters[i]);
         *total += layers[i] + parameters[i] + 1;
     }
-    struct cupel_tensor **room = calloc((size_t)*total, sizeof(struct cupel_tensor *)), **next = room;
+    struct cupel_tensor **room = calloc((size_t)*total + 1, sizeof(struct cupel_tensor *)), **next = room;
     for (int i = 0; room && i < setup->learner_count; i++) {
         step->activations[i] = next;
         step->gradients[i] = next + layers[i];
@@ -145,8 +145,8 @@ static enum cupel_status compile(struct loop *loop, int64_t batch, struct probe 
     int total;
     struct cupel_tensor **room = step_room(setup, &step, &total);
     struct cupel_graph *graph = cupel_graph_new(CUPEL_F32);
-    probe->values = calloc((size_t)total, sizeof *probe->values);
-    probe->tensors = calloc((size_t)total, sizeof(struct cupel_tensor *));
+    probe->values = calloc((size_t)total + 1, sizeof *probe->values);
+    probe->tensors = calloc((size_t)total + 1, sizeof(struct cupel_tensor *));
     enum cupel_status status = CUPEL_NOMEM;
     if (room && graph && probe->values && probe->tensors) {
         gan_append_next(setup, graph, &loop->train, batch, loop->epoch_steps, &step);
