@@ -162,8 +162,11 @@ Test(gan_health, large_images_and_many_of_them_are_compared) {
     cr_expect(isnan(diversity) && nearest == 0);
     reals_free(&reals);
     const struct cupel_dataset_split many = {COUNT, images, NULL};
+    for (int i = 0; i < COUNT; i++) images[4 * i] = (uint8_t)(i % 251);
     cr_assert_eq(reals_take(&many, rows, COUNT, 4, false, &reals, &error), CUPEL_OK);
     cr_expect_eq(reals.count, TAKEN);
+    for (int i = 0; i < TAKEN; i++)
+        cr_expect_eq(reals.images[4 * i], i * COUNT / TAKEN % 251, "image %d of the spread ones", i);
     reals_free(&reals);
     free(rows);
     free(images);
