@@ -161,14 +161,16 @@ static struct cupel_tensor *columns(struct cupel_tensor *x, int64_t first, int64
     return cupel_slice(x, (const int64_t[]){0, first}, &CUPEL_SHAPE(cupel_tensor_shape(x)->dim[0], count));
 }
 
-/* How far the head, which looks at a layer `inside` the discriminator, is from the code in the noise: cross entropy of the category, and half the square of each continuous
- * number's difference, which is a Gaussian's log likelihood of variance 1 but for a constant. */
+/* How far the head, which looks at a layer `inside` the discriminator, is from the code in the noise: cross entropy of the
+ * category, and half the square of each continuous number's difference, which is a Gaussian's log likelihood of variance 1 but
+ * for a constant. */
 static struct cupel_tensor *code_loss(const struct gan *gan, const struct cupel_parts *parts,
                                       struct cupel_tensor *const *inside, struct cupel_tensor *noise,
                                       struct cupel_tensor **activations) {
     const struct cupel_gan_settings *settings = gan->settings;
     const struct cupel_network *network = gan->setup->learners[CUPEL_ROLE_CODE].network, *other;
     const int64_t categories = settings->categories, continuous = settings->continuous;
+    if (!inside) return NULL;
     struct cupel_tensor *guess = cupel_network_forward(
         network, parts, inside[cupel_network_source(network, &other)], NULL, true, activations);
     struct cupel_tensor *loss = NULL;

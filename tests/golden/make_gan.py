@@ -63,7 +63,8 @@ def summary(tensor):
 
 tensors = {}
 cases = [(name, {"loss": loss}) for name in ("dcgan28", "dcgan64") for loss in LOSSES]
-cases += [("cgan28", {}), ("wgan-gp28", {}), ("infogan28", {}), ("dcgan28", {"noisy_labels": 0.3, "label_smoothing": 0.1})]
+cases += [("cgan28", {}), ("wgan-gp28", {}), ("infogan28", {}), ("dcgan28", {"noisy_labels": 0.3, "label_smoothing": 0.1}),
+          ("dcgan28", {"loss": "wasserstein", "clip_weights": 0.04, "clip_norm": 0.5, "discriminator_steps": 2})]
 for name, settings in cases:
     gan, overrides = model_gan(name, 0, batch=BATCH, **settings)
     for net in gan.networks:
