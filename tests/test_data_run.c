@@ -57,6 +57,12 @@ Test(data_run, a_classifier_learns_a_folder) {
     cr_expect(strstr(outcome.out, ", on 6 images\n"), "%s", outcome.out);
     outcome = run_cupel("eval f.yaml --weights runs/f/best.safetensors --skip-bad --device cpu");
     cr_expect(outcome.status == 0 && strstr(outcome.out, "accuracy  100.00 %"), "%s", outcome.err);
+    outcome =
+        run_cupel("predict f.yaml --weights runs/f/best.safetensors pictures/left/000.png --device cpu");
+    cr_expect(outcome.status == 0 && strstr(outcome.out, "pictures/left/000.png\n"), "%s", outcome.err);
+    const char *first = strchr(outcome.out, '\n');
+    cr_expect(first && strstr(first, " %  0\n") && strstr(first, " %  0\n") < strstr(first, " %  1\n"), "%s",
+              outcome.out);
     outcome = run_cupel(
         "train f.yaml --set data.resize=false --set data.shape=[1,8,9] --device cpu --out other --skip-bad");
     cr_expect(outcome.status == 2 && strstr(outcome.err, "left/000.png: is 12 pixels wide and 9 high, but"),

@@ -2,7 +2,6 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
-#include "data/resize.h"
 #include "files.h"
 #include "golden.h"
 #include "io/image.h"
@@ -46,7 +45,7 @@ Test(io_jpeg, images_are_decoded_and_scaled_as_pillow_does) {
         if (smaller) {
             uint8_t *to = malloc(smaller->bytes);
             cr_assert_eq(
-                resize_cover(&image, (int)smaller->shape.dim[1], (int)smaller->shape.dim[2], to, &error),
+                cupel_image_cover(&image, (int)smaller->shape.dim[1], (int)smaller->shape.dim[2], to, &error),
                 CUPEL_OK);
             cr_expect_eq(memcmp(to, smaller->data, smaller->bytes), 0, "%s", name);
             scaled++;
@@ -133,11 +132,11 @@ Test(io_jpeg, scaling_reaches_far) {
     struct cupel_error error = {0};
     for (int tall = 0; tall < 2; tall++) {
         const struct cupel_image image = {1, tall ? 1 << 14 : 1, tall ? 1 : 1 << 14, pixels};
-        cr_assert_eq(resize_cover(&image, 2, 3, to, &error), CUPEL_OK);
+        cr_assert_eq(cupel_image_cover(&image, 2, 3, to, &error), CUPEL_OK);
         for (int i = 0; i < 6; i++) cr_expect_eq(to[i], 200);
     }
     const struct cupel_image square = {1, 128, 128, pixels};
-    cr_assert_eq(resize_cover(&square, 1, 1, to, &error), CUPEL_OK);
+    cr_assert_eq(cupel_image_cover(&square, 1, 1, to, &error), CUPEL_OK);
     cr_expect_eq(to[0], 200);
     free(pixels);
 }

@@ -49,6 +49,13 @@ enum cupel_status cupel_image_grid(const uint8_t *images, const struct cupel_sha
                                    int64_t rows, int64_t columns, struct cupel_image *grid,
                                    struct cupel_error *error);
 
+/* Scales the image, keeping its proportions, until it just covers height x width, both at least 1, and cuts that out of its
+ * middle: for a square, torchvision's Resize(size) and CenterCrop(size) of a Pillow image. Scaling is Pillow's BILINEAR: each
+ * pixel a weighted mean under a triangle as wide as the scale asks for (at least two pixels of the source), first along rows,
+ * then along columns, rounded to a byte after each. `to` gets [channels, height, width]. CUPEL_NOMEM. */
+enum cupel_status cupel_image_cover(const struct cupel_image *image, int height, int width, uint8_t *to,
+                                    struct cupel_error *error);
+
 /* Frees the pixels and zeroes the image. */
 void cupel_image_free(struct cupel_image *image);
 

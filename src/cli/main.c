@@ -18,7 +18,8 @@ static const struct command commands[] = {
      "recall.",
      command_eval},
     {"predict", COMMAND_PREDICT, "MODEL IMAGE...", "Classify PNG and JPEG images",
-     "Images are turned into gray or RGB as the model wants them; their size must be the model's.",
+     "Images are turned into gray or RGB as the model wants them; their size must be the model's,\n"
+     "unless its data says `resize: true`.",
      command_predict},
     {"sample", COMMAND_SAMPLE, "MODEL", "Make images with a trained generator",
      "Writes a PNG file with seed, model and checksum of the weights as text, and the latents beside it. "

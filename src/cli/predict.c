@@ -8,17 +8,22 @@
 enum { MOST_SHOWN = 5 };
 
 /* Reads one image into `pixels`, in the shape that the model takes. */
-static enum cupel_status read_image(const char *path, const struct cupel_shape *shape, uint8_t *pixels,
+static enum cupel_status read_image(const char *path, const struct cupel_data_settings *data, uint8_t *pixels,
                                     struct cupel_error *error) {
+    const struct cupel_shape *shape = &data->shape;
     struct cupel_image image;
     int channels = (int)shape->dim[0], height = (int)shape->dim[1], width = (int)shape->dim[2];
     CUPEL_TRY(cupel_image_read(path, channels, &image, error));
     enum cupel_status status = CUPEL_OK;
     if (image.height == height && image.width == width)
         memcpy(pixels, image.pixels, (size_t)channels * (size_t)height * (size_t)width);
+    else if (data->resize)
+        status = cupel_image_cover(&image, height, width, pixels, error);
     else
         status = cupel_fail(error, CUPEL_INVALID,
-                            "%s: is %d pixels wide and %d high, the model takes %d by %d; scale it first",
+                            "%s: is %d pixels wide and %d high, the model takes %d by %d; scale it, or let "
+                            "the model file say "
+                            "`resize: true`",
                             path, image.width, image.height, width, height);
     cupel_image_free(&image);
     return status;
@@ -44,8 +49,8 @@ static enum cupel_status predict(const struct cupel_model *model, const struct a
     const struct cupel_data_settings *data = cupel_model_data(model);
     struct cupel_run_options options = run_options(arguments);
     for (int i = 0; i < arguments->image_count; i++)
-        CUPEL_TRY(read_image(arguments->images[i], &data->shape, pixels + i * cupel_shape_count(&data->shape),
-                             error));
+        CUPEL_TRY(
+            read_image(arguments->images[i], data, pixels + i * cupel_shape_count(&data->shape), error));
     CUPEL_TRY(cupel_predict(model, &options, arguments->weights, pixels, arguments->image_count,
                             probabilities, error));
     for (int i = 0; i < arguments->image_count; i++)

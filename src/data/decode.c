@@ -4,7 +4,10 @@
 #include <string.h>
 
 #include "cupel/image.h"
-#include "data/resize.h"
+
+int decode_threads(int asked) {
+    return asked > 0 ? asked : omp_get_max_threads();
+}
 
 static enum cupel_status decode_file(const struct cupel_dataset_spec *spec, const int64_t shape[3],
                                      const char *path, uint8_t *to, struct cupel_error *error) {
@@ -15,7 +18,7 @@ static enum cupel_status decode_file(const struct cupel_dataset_spec *spec, cons
     if (image.height == height && image.width == width)
         memcpy(to, image.pixels, (size_t)(shape[0] * shape[1] * shape[2]));
     else if (spec->resize)
-        status = resize_cover(&image, height, width, to, error);
+        status = cupel_image_cover(&image, height, width, to, error);
     else
         status = cupel_fail(error, CUPEL_UNSUPPORTED,
                             "%s: is %d pixels wide and %d high, but %d x %d are expected; correct `shape` "
@@ -44,9 +47,8 @@ enum cupel_status decode_files(const struct cupel_dataset_spec *spec, const int6
                                const struct listed *const *files, int64_t count, uint8_t *images, bool *bad,
                                struct cupel_error *first, struct cupel_error *error) {
     const int64_t pixels = shape[0] * shape[1] * shape[2];
-    const int threads = spec->threads > 0 ? spec->threads : omp_get_max_threads();
     struct failure fatal = {count}, skipped = {count};
-#pragma omp parallel for schedule(dynamic, 4) num_threads(threads)
+#pragma omp parallel for schedule(dynamic, 4) num_threads(decode_threads(spec->threads))
     for (int64_t i = 0; i < count; i++) {
         struct cupel_error reason = {0};
         int64_t end;

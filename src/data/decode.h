@@ -5,6 +5,9 @@
 #include "cupel/data.h"
 #include "data/listing.h"
 
+/* Threads to decode with; 0 asks for one for each core. */
+int decode_threads(int asked);
+
 /* Reads the files [count] into `images` [count, shape], as the spec asks, on several threads. `bad`, [count], gets
  * whether a file was left out, which only `skip_bad` allows: its image is then undefined. What is wrong with the
  * first bad file, in the order of the list, goes to `error`, or with `skip_bad` to `first`. */

@@ -1,6 +1,5 @@
 /* Looking through a data set of any format. */
 #include <limits.h>
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -8,6 +7,7 @@
 
 #include "cupel/image.h"
 #include "data/common.h"
+#include "data/decode.h"
 #include "data/folder.h"
 
 /* Files that tell a format, in the directory itself; anything else is a folder of images. */
@@ -81,8 +81,7 @@ struct look {
 static enum cupel_status look_at(const struct listing *listing, int threads, struct look *looks,
                                  struct cupel_error *error) {
     bool lost = false;
-    threads = threads > 0 ? threads : omp_get_max_threads();
-#pragma omp parallel for schedule(dynamic, 4) num_threads(threads) reduction(|| : lost)
+#pragma omp parallel for schedule(dynamic, 4) num_threads(decode_threads(threads)) reduction(|| : lost)
     for (int64_t i = 0; i < listing->count; i++) {
         struct cupel_image image;
         struct cupel_error reason = {0};

@@ -1,4 +1,5 @@
-#include "data/resize.h"
+/* Scaling as Pillow and torchvision do it. */
+#include "cupel/image.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -73,7 +74,7 @@ static void resize_plane(const uint8_t *from, int source_width, const struct tap
         for (int x = 0; x < width; x++) {
             const int32_t *weights = across->weights + (size_t)x * (size_t)across->room;
             int64_t sum = 0;
-            for (int i = 0; i < across->count[x]; i++) sum += weights[i] * row[across->first[x] + i];
+            for (int i = 0; i < across->count[x]; i++) sum += (int64_t)weights[i] * row[across->first[x] + i];
             out[x] = round_sum(sum);
         }
     }
@@ -82,7 +83,8 @@ static void resize_plane(const uint8_t *from, int source_width, const struct tap
         const uint8_t *rows = between + (size_t)(down->first[y] - top) * (size_t)width;
         for (int x = 0; x < width; x++) {
             int64_t sum = 0;
-            for (int i = 0; i < down->count[y]; i++) sum += weights[i] * rows[(size_t)i * (size_t)width + x];
+            for (int i = 0; i < down->count[y]; i++)
+                sum += (int64_t)weights[i] * rows[(size_t)i * (size_t)width + x];
             to[(size_t)y * (size_t)width + x] = round_sum(sum);
         }
     }
@@ -94,8 +96,8 @@ static int64_t margin(int64_t scaled, int64_t wanted) {
     return extra % 2 && half % 2 ? half + 1 : half;
 }
 
-enum cupel_status resize_cover(const struct cupel_image *image, int height, int width, uint8_t *to,
-                               struct cupel_error *error) {
+enum cupel_status cupel_image_cover(const struct cupel_image *image, int height, int width, uint8_t *to,
+                                    struct cupel_error *error) {
     int64_t tall = height, wide = width;
     /* The side that would not reach sets the scale. */
     if ((int64_t)image->height * width <= (int64_t)image->width * height)
