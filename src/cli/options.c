@@ -30,19 +30,19 @@ struct option {
 #define AT(member) offsetof(struct arguments, member)
 
 enum {
-    WITH_MODEL =
-        COMMAND_TRAIN | COMMAND_EVAL | COMMAND_PREDICT | COMMAND_SAMPLE | COMMAND_PLAN | COMMAND_DUMP,
+    WITH_MODEL = COMMAND_TRAIN | COMMAND_EVAL | COMMAND_PREDICT | COMMAND_SAMPLE | COMMAND_PLAN |
+                 COMMAND_DUMP | COMMAND_CHECK,
     NEEDS_WEIGHTS = COMMAND_EVAL | COMMAND_PREDICT | COMMAND_SAMPLE,
 };
 
 static const struct option options[] = {
-    {"--data", COMMAND_TRAIN | COMMAND_EVAL, 0, OPTION_TEXT, "PATH", AT(data),
+    {"--data", COMMAND_TRAIN | COMMAND_EVAL | COMMAND_CHECK, 0, OPTION_TEXT, "PATH", AT(data),
      .help = "read the data set from here instead of the model file's data.path"},
     {"--skip-bad", COMMAND_TRAIN | COMMAND_EVAL, 0, OPTION_SWITCH, NULL, AT(skip_bad),
      .help = "leave out files of a folder that are no whole images, and say how many"},
     {"--data", COMMAND_DOCTOR, 0, OPTION_TEXT, "PATH", AT(data), .help = "the data set to look for"},
-    {"--weights", NEEDS_WEIGHTS | COMMAND_DUMP, NEEDS_WEIGHTS, OPTION_TEXT, "FILE", AT(weights),
-     .help = "safetensors file: weights or a checkpoint"},
+    {"--weights", NEEDS_WEIGHTS | COMMAND_DUMP | COMMAND_CHECK, NEEDS_WEIGHTS, OPTION_TEXT, "FILE",
+     AT(weights), .help = "safetensors file: weights or a checkpoint"},
     {"--out", COMMAND_SAMPLE, COMMAND_SAMPLE, OPTION_TEXT, "PNG", AT(out),
      .help = "picture to write; its latents go beside it"},
     {"--n", COMMAND_SAMPLE, 0, OPTION_NUMBER, "N", AT(count), 1, 1 << 20,
@@ -69,6 +69,26 @@ static const struct option options[] = {
      .help = "gan: the classifier's weights"},
     {"--batch", COMMAND_DUMP, COMMAND_DUMP, OPTION_TEXT, "FILE", AT(batch_file),
      .help = "safetensors file with the inputs: `image` (normalised), `label` (I32 or I64), a GAN's `noise`"},
+    {"--batch", COMMAND_CHECK, 0, OPTION_TEXT, "FILE", AT(batch_file),
+     .help = "inputs as for `cupel dump` (default: images of the data set, or random ones)"},
+    {"--steps", COMMAND_CHECK, 0, OPTION_NUMBER, "N", AT(steps), 1, 1000,
+     .help = "steps of the trajectory (default 5)"},
+    {"--against", COMMAND_CHECK, 0, OPTION_TEXT, "NAME", AT(against),
+     .help = "the device that is trusted (default reference)"},
+    {"--filter", COMMAND_CHECK, 0, OPTION_TEXT, "REGEX", AT(filter),
+     .help = "only nodes whose layer or op it matches"},
+    {"--tolerance", COMMAND_CHECK, 0, OPTION_TEXT, "NUMBER", AT(tolerance),
+     .help = "relative error to let pass (default 1e-5 in f32, 1e-3 in tf32, 1e-2 in 16 bits)"},
+    {"--repeat", COMMAND_CHECK, 0, OPTION_NUMBER, "N", AT(repeat), 2, 100,
+     .help = "run each node so often, and demand the same bits"},
+    {"--json", COMMAND_CHECK, 0, OPTION_TEXT, "FILE", AT(json), .help = "write what was found as JSON"},
+    {"--junit", COMMAND_CHECK, 0, OPTION_TEXT, "FILE", AT(junit), .help = "the same as JUnit's XML"},
+    {"--save-repro", COMMAND_CHECK, 0, OPTION_TEXT, "DIR", AT(save_repro),
+     .help = "write a file for each node that fails: inputs, outputs, attributes"},
+    {"--repro", COMMAND_CHECK, 0, OPTION_TEXT, "PATH", AT(repro),
+     .help = "instead of a model: run what such a file, or a directory of them, has"},
+    {"--verbose", COMMAND_CHECK, 0, OPTION_SWITCH, NULL, AT(verbose),
+     .help = "show all nodes, not only failures and the worst"},
     {"--steps", COMMAND_DUMP, COMMAND_DUMP, OPTION_NUMBER, "N", AT(steps), 1, INT32_MAX,
      .help = "training steps to run on that batch"},
     {"--out", COMMAND_DUMP, COMMAND_DUMP, OPTION_TEXT, "FILE", AT(out),
@@ -87,10 +107,10 @@ static const struct option options[] = {
      "stop after so many steps, if the epochs do not end first"},
     {"--batch", COMMAND_TRAIN | COMMAND_EVAL | COMMAND_SAMPLE | COMMAND_PLAN, 0, OPTION_NUMBER, "N",
      AT(batch), 1, 1 << 24, "images in a batch"},
-    {"--seed", COMMAND_TRAIN | COMMAND_EVAL | COMMAND_SAMPLE | COMMAND_DUMP, 0, OPTION_NUMBER, "N", AT(seed),
-     0, INT64_C(1) << 53, "seed of all random numbers"},
-    {"--deterministic", COMMAND_TRAIN | COMMAND_DUMP, 0, OPTION_SWITCH, NULL, AT(deterministic),
-     .help = "the same bits in every run on this device (cpu and reference always are)"},
+    {"--seed", COMMAND_TRAIN | COMMAND_EVAL | COMMAND_SAMPLE | COMMAND_DUMP | COMMAND_CHECK, 0, OPTION_NUMBER,
+     "N", AT(seed), 0, INT64_C(1) << 53, "seed of all random numbers"},
+    {"--deterministic", COMMAND_TRAIN | COMMAND_DUMP | COMMAND_CHECK, 0, OPTION_SWITCH, NULL,
+     AT(deterministic), .help = "the same bits in every run on this device (cpu and reference always are)"},
     {"--stream", COMMAND_TRAIN | COMMAND_EVAL, 0, OPTION_SWITCH, NULL, AT(stream),
      .help = "send each batch to the device, though all images would fit there"},
     {"--set", WITH_MODEL, 0, OPTION_LIST, "KEY=VALUE",
@@ -264,7 +284,7 @@ static bool take_scan(const struct parse *parse) {
 static bool take_words(const struct parse *parse) {
     struct arguments *arguments = parse->arguments;
     const struct command *command = parse->command;
-    bool model = command->bit & WITH_MODEL, images = command->bit == COMMAND_PREDICT;
+    bool model = command->bit & WITH_MODEL && !arguments->repro, images = command->bit == COMMAND_PREDICT;
     if (command->bit == COMMAND_DATA) return take_scan(parse);
     if (model && !arguments->word_count) return refuse(parse, "which model? Name a model file");
     if (images && arguments->word_count < 2)

@@ -38,6 +38,7 @@ static void clone_node(struct cupel_graph *copy, const struct node *node, struct
     twin->n_in = node->n_in;
     for (int i = 0; i < node->n_out; i++) {
         node_out(twin, node->out[i].dtype, &node->out[i].shape);
+        twin->out[i].layout = node->out[i].layout;
         map[node->out[i].id] = &twin->out[i];
     }
     copy_owned(copy, twin);

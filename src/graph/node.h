@@ -6,7 +6,7 @@
 #include "graph/op.h"
 
 /* How a 4-dimensional tensor lies in memory, from the outermost dimension to the innermost: NCHW, NHWC or
- * CHWN. Plans choose it, graphs always say LAYOUT_ROWS. */
+ * CHWN. Plans choose it; of graphs only a check's (check/single.c) have states that do not say LAYOUT_ROWS. */
 enum layout { LAYOUT_ROWS, LAYOUT_CHANNELS_LAST, LAYOUT_BATCH_LAST };
 
 struct cupel_tensor {

@@ -5,7 +5,7 @@
 
 #include "plan/plan.h"
 
-enum { POISON = 0xFF, GUARD = 0xA5 }; /* 0xFF in every byte is NaN in each floating-point type */
+enum { GUARD = 0xA5 };
 
 static bool framed(const struct cupel_plan *plan, int tensor) {
     const struct home *home = &plan->homes[tensor];
@@ -17,7 +17,7 @@ static enum cupel_status fill_frame(struct cupel_plan *plan, char *data, size_t 
                                     struct cupel_error *error) {
     const struct backend *backend = plan->device->backend;
     CUPEL_TRY(backend->fill(plan->device, data - GUARD_BYTES, GUARD, GUARD_BYTES, error));
-    CUPEL_TRY(backend->fill(plan->device, data, POISON, bytes, error));
+    CUPEL_TRY(backend->fill(plan->device, data, plan->poison, bytes, error));
     return backend->fill(plan->device, data + bytes, GUARD, GUARD_BYTES, error);
 }
 

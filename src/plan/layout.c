@@ -62,6 +62,7 @@ static bool convert_inputs(struct pass *pass, struct node *node, enum layout wan
 
 static bool visit(struct pass *pass, struct node *node) {
     const struct op *op = &ops[node->op];
+    if (op->flags & OP_SOURCE) return graph_push(pass->graph, node); /* lies as it lies */
     const enum layout wanted = wanted_layout(pass, node),
                       made = op->flags & OP_ROWS_OUT ? LAYOUT_ROWS : wanted;
     if (!convert_inputs(pass, node, wanted)) return false;

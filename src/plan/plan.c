@@ -164,7 +164,8 @@ enum cupel_status cupel_compile(struct cupel_store *store, struct cupel_graph *g
             return cupel_fail(error, CUPEL_INVALID, "output %d is no tensor of this graph", i);
     struct cupel_plan *made = calloc(1, sizeof *made);
     if (!made) return cupel_fail(error, CUPEL_NOMEM, "no memory for a plan");
-    *made = (struct cupel_plan){.device = store_device(store), .store = store, .n_outputs = count};
+    *made = (struct cupel_plan){
+        .device = store_device(store), .store = store, .n_outputs = count, .poison = POISON};
     if (options) made->options = *options;
     made->outputs = malloc(((size_t)count + 1) * sizeof(struct cupel_tensor *));
     enum cupel_status status = CUPEL_NOMEM;

@@ -43,6 +43,7 @@ struct cupel_plan {
     bool ran;           /* once at least */
     void *recording;    /* of a run, where the backend can replay one */
     struct lane *lanes; /* by call, for recording */
+    unsigned char poison; /* what debug mode fills memory with */
 };
 
 /* Where the tensor's memory begins: follows homes[].root. */
@@ -63,8 +64,8 @@ enum cupel_status plan_memory(struct cupel_plan *plan, struct cupel_error *error
 /* Settles lanes[]; calls are bound to memory (lanes.c). */
 enum cupel_status plan_lanes(struct cupel_plan *plan, struct cupel_error *error);
 
-/* Guard bands, poison (debug.c). */
-enum { GUARD_BYTES = 64 };
+/* Guard bands, poison (debug.c). Plans start with POISON: 0xFF in every byte is NaN in each floating-point type. */
+enum { GUARD_BYTES = 64, POISON = 0xFF };
 enum cupel_status debug_start(struct cupel_plan *plan, struct cupel_error *error);
 enum cupel_status debug_after(struct cupel_plan *plan, int position, struct cupel_error *error);
 
@@ -76,7 +77,13 @@ enum cupel_status store_bind_part(struct cupel_store *store, const struct node *
                                   struct cupel_error *error);
 struct cupel_device *store_device(const struct cupel_store *store);
 
+/* Writes the op's name; a chain's is those of its steps: "mul+add+relu" (print.c). */
+void node_op_text(const struct node *node, char *text, size_t size);
+
 /* A view of a tensor, its data not yet known. */
 struct view view_of(const struct cupel_tensor *tensor);
+
+/* Copies row-major elements to `data`, which lies as the view says (run.c). */
+void view_from_rows(const struct view *view, const void *rows, void *data);
 
 #endif

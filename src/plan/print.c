@@ -45,8 +45,7 @@ static void place_text(const struct cupel_plan *plan, const struct call *call, c
     snprintf(text, size, "+%zu", home->place + offset);
 }
 
-/* The op's name; a chain's is those of its steps: "mul+add+relu". */
-static void op_text(const struct node *node, char *text, size_t size) {
+void node_op_text(const struct node *node, char *text, size_t size) {
     size_t used = (size_t)snprintf(text, size, "%s", node->op == OP_chain ? "" : ops[node->op].name);
     for (int s = 0; node->op == OP_chain && s < node->attr.chain.count && used < size; s++)
         used += (size_t)snprintf(text + used, size - used, "%s%s", s ? "+" : "",
@@ -59,7 +58,7 @@ void cupel_plan_print(const struct cupel_plan *plan, FILE *file) {
     for (int c = 0; c < plan->n_calls; c++) {
         const struct call *call = &plan->calls[c];
         char name[160], shape[120], place[40];
-        op_text(call->node, name, sizeof name);
+        node_op_text(call->node, name, sizeof name);
         place_text(plan, call, place, sizeof place);
         fprintf(file, "%4d  %-20s %-28s %-22s %-5s %-10s %12s %10.3f %10.1f\n", c, name,
                 call->node->scope ? call->node->scope : "-",

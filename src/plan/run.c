@@ -51,16 +51,21 @@ enum cupel_status cupel_run(struct cupel_plan *plan, struct cupel_error *error) 
     return records ? record(plan, error) : run_calls(plan, error);
 }
 
-/* Reorders elements from the strides of `view` to rows. */
-static void to_rows(const struct view *view, const char *from, char *to) {
+/* Moves elements between the strides of `view` and rows. */
+static void reorder(const struct view *view, const char *from, char *to, bool from_rows) {
     size_t size = cupel_dtype_size(view->dtype);
     int64_t index[CUPEL_MAX_RANK] = {0};
     for (int64_t i = 0, n = view_count(view); i < n; i++) {
         int64_t offset = 0;
         for (int d = 0; d < view->shape.rank; d++) offset += index[d] * view->stride[d];
-        memcpy(to + (size_t)i * size, from + (size_t)offset * size, size);
+        const int64_t source = from_rows ? i : offset, target = from_rows ? offset : i;
+        memcpy(to + (size_t)target * size, from + (size_t)source * size, size);
         for (int d = view->shape.rank - 1; d >= 0 && ++index[d] == view->shape.dim[d]; d--) index[d] = 0;
     }
+}
+
+void view_from_rows(const struct view *view, const void *rows, void *data) {
+    reorder(view, rows, data, true);
 }
 
 enum cupel_status cupel_plan_read(struct cupel_plan *plan, int index, void *data, size_t bytes,
@@ -81,7 +86,7 @@ enum cupel_status cupel_plan_read(struct cupel_plan *plan, int index, void *data
     if (!copy) return cupel_fail(error, CUPEL_NOMEM, "no memory to read output %d", index);
     enum cupel_status status =
         plan->device->backend->download(plan->device, copy, home->data + offset, bytes, error);
-    if (status == CUPEL_OK) to_rows(&view, copy, data);
+    if (status == CUPEL_OK) reorder(&view, copy, data, false);
     free(copy);
     return status;
 }

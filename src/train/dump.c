@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "train/classify.h"
+#include "train/dump.h"
 #include "train/gan.h"
 #include "train/load.h"
 #include "train/schedule.h"
@@ -258,8 +259,8 @@ static enum cupel_status run(struct dump *dump, struct cupel_error *error) {
     return add_parameters(dump, error);
 }
 
-static enum cupel_status dump_all(struct dump *dump, const char *weights, const char *path,
-                                  struct cupel_error *error) {
+/* Reads the batch and makes room for what a step of it makes. */
+static enum cupel_status prepare(struct dump *dump, struct cupel_error *error) {
     const struct setup *setup = &dump->setup;
     int layers, parameters;
     dump->gan = cupel_model_task(setup->model) == CUPEL_TASK_GAN;
@@ -273,6 +274,38 @@ static enum cupel_status dump_all(struct dump *dump, const char *weights, const 
     dump->losses = calloc((size_t)(dump->loss_count * dump->steps), sizeof *dump->losses);
     if (!dump->outputs || !dump->shapes || !dump->losses)
         return cupel_fail(error, CUPEL_NOMEM, "no memory for %d outputs", dump->output_count);
+    return CUPEL_OK;
+}
+
+/* Frees all but the setup. */
+static void dump_free(struct dump *dump) {
+    cupel_plan_free(dump->first);
+    cupel_plan_free(dump->next);
+    cupel_weights_free(&dump->batch);
+    cupel_weights_free(&dump->out);
+    free(dump->labels);
+    free(dump->outputs);
+    free(dump->shapes);
+    free(dump->losses);
+}
+
+enum cupel_status dump_compile(struct setup *setup, const char *batch, const char *weights, int64_t steps,
+                               struct cupel_plan **plan, struct cupel_error *error) {
+    struct dump dump = {.setup = *setup, .batch_path = batch, .steps = steps};
+    enum cupel_status status = prepare(&dump, error);
+    if (status == CUPEL_OK) status = compile_step(&dump, dump.loss_count, &dump.next, error);
+    if (status == CUPEL_OK) status = fill_store(&dump, weights, error);
+    if (status == CUPEL_OK) {
+        *plan = dump.next;
+        dump.next = NULL;
+    }
+    dump_free(&dump);
+    return status;
+}
+
+static enum cupel_status dump_all(struct dump *dump, const char *weights, const char *path,
+                                  struct cupel_error *error) {
+    CUPEL_TRY(prepare(dump, error));
     CUPEL_TRY(compile_step(dump, dump->loss_count, &dump->next, error));
     CUPEL_TRY(compile_step(dump, dump->output_count, &dump->first, error));
     CUPEL_TRY(fill_store(dump, weights, error));
@@ -289,14 +322,7 @@ enum cupel_status cupel_dump(const struct cupel_model *model, const struct cupel
                           INT32_MAX);
     CUPEL_TRY(setup_open(model, options, &dump.setup, error));
     enum cupel_status status = dump_all(&dump, weights, out, error);
-    cupel_plan_free(dump.first);
-    cupel_plan_free(dump.next);
-    cupel_weights_free(&dump.batch);
-    cupel_weights_free(&dump.out);
-    free(dump.labels);
-    free(dump.outputs);
-    free(dump.shapes);
-    free(dump.losses);
+    dump_free(&dump);
     setup_close(&dump.setup);
     return status;
 }
