@@ -1,6 +1,5 @@
 #include "judge.h"
 
-#include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,20 +118,6 @@ static struct cupel_tensor *add_input(struct trial *trial, int i) {
     const int64_t count = cupel_shape_count(&in->shape);
     return cupel_part(cupel_state(trial->graph, name, trial->graph->real, &CUPEL_SHAPE(count + 1), NULL),
                       NULL, 1, &in->shape, NULL);
-}
-
-bool need_device(const char *name) {
-    struct cupel_device *device = NULL;
-    struct cupel_error error = {0};
-    const bool has = cupel_device_open(name, 1, &device, &error) == CUPEL_OK;
-    cupel_device_close(device);
-    bool may_miss = strcmp(name, "cuda") == 0;
-#ifdef CUPEL_NO_EMULATOR
-    may_miss = may_miss || strcmp(name, "emu") == 0;
-#endif
-    if (!has && may_miss) cr_skip_test("%s", error.message);
-    cr_assert(has, "%s", error.message);
-    return has;
 }
 
 static void build(struct trial *trial, const struct op_case *one, const char *device, enum cupel_dtype real,

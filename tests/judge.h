@@ -18,10 +18,6 @@ struct trial {
     struct cupel_error error;
 };
 
-/* Skips the test where there is no such device; true elsewhere. Only GPUs may be missing: the emulator is missing where the
- * build has none (CUPEL_NO_EMULATOR). */
-bool need_device(const char *name);
-
 /* Opens the device and builds the case's nodes. Values are the same for every device and dtype. */
 void trial_build(struct trial *trial, const struct op_case *one, const char *device, enum cupel_dtype real);
 /* The same with some real inputs at odd addresses: `odd` as in struct trial. */

@@ -5,6 +5,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool need_device(const char *name) {
+    struct cupel_device *device = NULL;
+    struct cupel_error error = {0};
+    const bool has = cupel_device_open(name, 1, &device, &error) == CUPEL_OK;
+    cupel_device_close(device);
+    bool may_miss = strcmp(name, "cuda") == 0;
+#ifdef CUPEL_NO_EMULATOR
+    may_miss = may_miss || strcmp(name, "emu") == 0;
+#endif
+    if (!has && may_miss) cr_skip_test("%s", error.message);
+    cr_assert(has, "%s", error.message);
+    return has;
+}
+
 enum { MAX_DIFFERENTIATED = 4096 };
 
 /* Elements of all inputs. Cases made large to reach a kernel's threads and tiles have small ones beside them
@@ -110,5 +124,5 @@ void compare(struct trial *a, struct trial *b, const struct pick *pick, double t
 }
 
 double tolerance_of(const struct pick *pick) {
-    return picked(pick)->tolerance > 0 ? picked(pick)->tolerance : 1e-5;
+    return way_tolerance(picked(pick), WAYS_F32);
 }

@@ -6,6 +6,11 @@
 #include <criterion/parameterized.h>
 
 #include "judge.h"
+#include "ways.h"
+
+/* Skips the test where there is no such device; true elsewhere. Only GPUs may be missing: the emulator is missing where the
+ * build has none (CUPEL_NO_EMULATOR). */
+bool need_device(const char *name);
 
 struct pick {
     int op, index;
@@ -43,6 +48,7 @@ void run_case(struct trial *trial, const struct pick *pick, const char *device, 
 /* Fails the test unless the outputs of a are those of b, by norm and by the worst element. */
 void compare(struct trial *a, struct trial *b, const struct pick *pick, double tolerance, const char *what);
 
+/* The case's tolerance in f32. */
 double tolerance_of(const struct pick *pick);
 
 #endif

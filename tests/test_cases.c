@@ -18,18 +18,15 @@ JUDGE(f32_against_f64, ALL) {
 }
 
 JUDGE(cpu_against_reference, ALL) {
-    static const struct cupel_plan_options how[] = {{.debug = true, .layout = CUPEL_LAYOUT_NCHW},
-                                                    {.debug = true, .layout = CUPEL_LAYOUT_NHWC},
-                                                    {.debug = true, .layout = CUPEL_LAYOUT_CHWN},
-                                                    {.layout = CUPEL_LAYOUT_BEST},
-                                                    {.nofuse = true, .layout = CUPEL_LAYOUT_NCHW}};
-    static const char *const layouts[] = {"cpu, best layout", "cpu, NCHW", "cpu, NHWC", "cpu, CHWN"};
+    const struct cupel_plan_options debug = {.debug = true};
     struct trial reference;
-    run_case(&reference, pick, "reference", CUPEL_F32, &how[0]);
-    for (int i = 0; i < 5; i++) {
+    int count;
+    const struct way *ways = ways_of("cpu", WAYS_F32, &count);
+    run_case(&reference, pick, "reference", CUPEL_F32, &debug);
+    for (int i = 0; i < count; i++) {
         struct trial cpu;
-        run_case(&cpu, pick, "cpu", CUPEL_F32, &how[i]);
-        compare(&cpu, &reference, pick, tolerance_of(pick), layouts[how[i].layout]);
+        run_case(&cpu, pick, "cpu", CUPEL_F32, &ways[i].options);
+        compare(&cpu, &reference, pick, tolerance_of(pick), ways[i].what);
         trial_free(&cpu);
     }
     trial_free(&reference);

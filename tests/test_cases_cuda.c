@@ -1,27 +1,10 @@
 /* The judges of the case table for kernels: (4) emu against reference, and (5) cuda against reference where there is a
  * GPU. CUPEL_EMU_ORDER and CUPEL_EMU_CHECK choose how the emulator runs (docs/kernels.md). */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "judges.h"
 
-/* One way to compile a case for a device. */
-struct way {
-    const char *what;
-    struct cupel_plan_options options;
-    bool again;  /* its plan is run three times */
-    bool images; /* it is like another one but for the layout of images */
-};
-
-static bool has_images(const struct trial *trial) {
-    for (int n = 0; n < trial->graph->n_nodes; n++)
-        if (trial->graph->nodes[n]->n_out && trial->graph->nodes[n]->out[0].shape.rank == 4) return true;
-    return false;
-}
-
-/* The first run of a plan calls kernels one by one, the second records them and the third repeats what was recorded: all
- * give the same bits. */
 static void judge_runs(struct trial *trial, const struct pick *pick, const char *what) {
     double *values[CASE_MAX_OUT];
     int64_t count;
@@ -52,57 +35,31 @@ static void judge_way(const struct pick *pick, const char *device, const struct 
     trial_free(&trial);
 }
 
-static void judge_device(const struct pick *pick, const char *device, const struct way *ways, int count,
-                         bool coarse, double tolerance) {
+static void judge_group(const struct pick *pick, const char *device, enum way_group group) {
     struct trial reference;
+    int count;
+    const struct way *ways = ways_of(device, group, &count);
+    const double tolerance = way_tolerance(picked(pick), group);
+    if (tolerance < 0) return;
     trial_build(&reference, picked(pick), "reference", CUPEL_F32);
-    reference.coarse = coarse;
+    reference.coarse = way_is_coarse(group);
     const struct cupel_plan_options debug = {.debug = true};
     const bool done =
         trial_compile(&reference, reference.out, reference.n_out, &debug) && trial_run(&reference);
     cr_assert(done, NAME_FORMAT "reference: %s", NAME(pick), reference.error.message);
     for (int i = 0; i < count; i++)
-        if (!ways[i].images || has_images(&reference))
+        if (way_differs(&ways[i], reference.graph))
             judge_way(pick, device, &ways[i], &reference, tolerance);
     trial_free(&reference);
 }
 
-static void judge_f32(const struct pick *pick, const char *device) {
-    static const struct way ways[] = {
-        {"NCHW", {.debug = true, .layout = CUPEL_LAYOUT_NCHW, .deterministic = true}},
-        {"NHWC", {.debug = true, .layout = CUPEL_LAYOUT_NHWC}, .images = true},
-        {"best layout", {.layout = CUPEL_LAYOUT_BEST, .deterministic = true}, .again = true},
-        {"NCHW, not fused", {.nofuse = true, .layout = CUPEL_LAYOUT_NCHW}}};
-    judge_device(pick, device, ways, 4, false, tolerance_of(pick));
-}
-
-static void judge_tf32(const struct pick *pick, const char *device) {
-    static const struct way ways[] = {{"tf32", {.debug = true, .precision = CUPEL_PRECISION_TF32}}};
-    judge_device(pick, device, ways, 1, false, fmax(tolerance_of(pick), 1e-3));
-}
-
-/* Every tensor that can be is stored in 16 bits. */
-static void judge_half(const struct pick *pick, const char *device) {
-    const enum cupel_precision bf16 = CUPEL_PRECISION_BF16, f16 = CUPEL_PRECISION_F16;
-    const struct way ways[] = {
-        {"bf16, NHWC", {.debug = true, .precision = bf16, .everywhere = true, .layout = CUPEL_LAYOUT_NHWC}},
-        {"bf16, NCHW",
-         {.debug = true, .precision = bf16, .everywhere = true, .layout = CUPEL_LAYOUT_NCHW},
-         .images = true},
-        {"f16", {.debug = true, .precision = f16, .everywhere = true}},
-        {"bf16 where it is of use", {.precision = bf16, .deterministic = true}, .again = true}};
-    const double half = picked(pick)->half;
-    if (half >= 0)
-        judge_device(pick, device, ways, 4, true, fmax(tolerance_of(pick), half > 0 ? half : 1e-2));
-}
-
-#define JUDGE_DEVICE(device, precision)                             \
-    JUDGE(device##_##precision##_against_reference, ALL) {          \
-        if (need_device(#device)) judge_##precision(pick, #device); \
+#define JUDGE_DEVICE(device, precision, group)                              \
+    JUDGE(device##_##precision##_against_reference, ALL) {                  \
+        if (need_device(#device)) judge_group(pick, #device, WAYS_##group); \
     }
-JUDGE_DEVICE(emu, f32)
-JUDGE_DEVICE(emu, tf32)
-JUDGE_DEVICE(emu, half)
-JUDGE_DEVICE(cuda, f32)
-JUDGE_DEVICE(cuda, tf32)
-JUDGE_DEVICE(cuda, half)
+JUDGE_DEVICE(emu, f32, F32)
+JUDGE_DEVICE(emu, tf32, TF32)
+JUDGE_DEVICE(emu, half, HALF)
+JUDGE_DEVICE(cuda, f32, F32)
+JUDGE_DEVICE(cuda, tf32, TF32)
+JUDGE_DEVICE(cuda, half, HALF)

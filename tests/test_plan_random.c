@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "judge.h"
+#include "judges.h"
 #include "philox.h"
 
 /* A tensor that later nodes may read. */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "files.h"
-#include "judge.h"
+#include "judges.h"
 #include "train/checkpoint.h"
 #include "training.h"
 

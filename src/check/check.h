@@ -2,6 +2,8 @@
 #ifndef CUPEL_CHECK_CHECK_H
 #define CUPEL_CHECK_CHECK_H
 
+#include <regex.h>
+
 #include "cupel/check.h"
 #include "graph/node.h"
 #include "train/split.h"
@@ -112,6 +114,12 @@ enum cupel_status check_add(struct cupel_check *check, const struct cupel_check_
 enum cupel_status options_check(const struct cupel_check_options *options, struct cupel_error *error);
 
 /* ---- the nodes of a plan (walk.c) ---- */
+
+/* Compiles the filter, unless it is NULL. CUPEL_INVALID when it is no regular expression. */
+enum cupel_status filter_compile(const char *filter, regex_t *compiled, struct cupel_error *error);
+/* CUPEL_INVALID when there is a filter and it left nothing. */
+enum cupel_status filter_matched(const char *filter, const struct cupel_check *check,
+                                 struct cupel_error *error);
 
 /* A state's numbers at the start of a step, where the trusted device has them and otherwise where the checked one has. */
 struct start {

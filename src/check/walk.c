@@ -158,6 +158,21 @@ static enum cupel_status visit_all(struct walk *walk, struct cupel_error *error)
 
 /* ---- all of it ---- */
 
+enum cupel_status filter_compile(const char *filter, regex_t *compiled, struct cupel_error *error) {
+    char why[200];
+    const int wrong = filter ? regcomp(compiled, filter, REG_EXTENDED | REG_NOSUB) : 0;
+    if (!wrong) return CUPEL_OK;
+    regerror(wrong, compiled, why, sizeof why);
+    return cupel_fail(error, CUPEL_INVALID, "the filter '%.80s' is no regular expression: %s", filter, why);
+}
+
+enum cupel_status filter_matched(const char *filter, const struct cupel_check *check,
+                                 struct cupel_error *error) {
+    if (!filter || check->count) return CUPEL_OK;
+    return cupel_fail(error, CUPEL_INVALID, "the filter '%.80s' matches none of %d names", filter,
+                      check->skipped);
+}
+
 static enum cupel_status prepare(struct walk *walk, struct cupel_error *error) {
     const struct cupel_graph *graph = walk->plan->graph;
     size_t most = 1;
@@ -172,14 +187,9 @@ static enum cupel_status prepare(struct walk *walk, struct cupel_error *error) {
     walk->operands = calloc(most, sizeof *walk->operands);
     if (!walk->values || !walk->uses || !walk->input || !walk->operands)
         return cupel_fail(error, CUPEL_NOMEM, "no memory to go through %d nodes", graph->n_nodes);
-    if (!walk->options->filter) return CUPEL_OK;
-    const int wrong = regcomp(&walk->filter, walk->options->filter, REG_EXTENDED | REG_NOSUB);
-    char why[200];
-    walk->filtered = wrong == 0;
-    if (!wrong) return CUPEL_OK;
-    regerror(wrong, &walk->filter, why, sizeof why);
-    return cupel_fail(error, CUPEL_INVALID, "the filter '%.80s' is no regular expression: %s",
-                      walk->options->filter, why);
+    CUPEL_TRY(filter_compile(walk->options->filter, &walk->filter, error));
+    walk->filtered = walk->options->filter != NULL;
+    return CUPEL_OK;
 }
 
 enum cupel_status walk_plan(const struct judge *judge, const struct cupel_plan *plan,
@@ -188,6 +198,7 @@ enum cupel_status walk_plan(const struct judge *judge, const struct cupel_plan *
     struct walk walk = {judge, plan, start, options, check, NULL};
     enum cupel_status status = prepare(&walk, error);
     if (status == CUPEL_OK) status = visit_all(&walk, error);
+    if (status == CUPEL_OK) status = filter_matched(options->filter, check, error);
     for (int t = 0; walk.values && t < plan->graph->n_tensors; t++) free(walk.values[t].data);
     if (walk.filtered) regfree(&walk.filter);
     free(walk.values);
