@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ways.h"
+
 bool need_device(const char *name) {
     struct cupel_device *device = NULL;
     struct cupel_error error = {0};

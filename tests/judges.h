@@ -6,7 +6,6 @@
 #include <criterion/parameterized.h>
 
 #include "judge.h"
-#include "ways.h"
 
 /* Skips the test where there is no such device; true elsewhere. Only GPUs may be missing: the emulator is missing where the
  * build has none (CUPEL_NO_EMULATOR). */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "judges.h"
+#include "ways.h"
 
 JUDGE(f32_against_f64, ALL) {
     struct trial f32, f64;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "judges.h"
+#include "ways.h"
 
 static void judge_runs(struct trial *trial, const struct pick *pick, const char *what) {
     double *values[CASE_MAX_OUT];
