@@ -7,20 +7,6 @@
 
 #include "ways.h"
 
-bool need_device(const char *name) {
-    struct cupel_device *device = NULL;
-    struct cupel_error error = {0};
-    const bool has = cupel_device_open(name, 1, &device, &error) == CUPEL_OK;
-    cupel_device_close(device);
-    bool may_miss = strcmp(name, "cuda") == 0;
-#ifdef CUPEL_NO_EMULATOR
-    may_miss = may_miss || strcmp(name, "emu") == 0;
-#endif
-    if (!has && may_miss) cr_skip_test("%s", error.message);
-    cr_assert(has, "%s", error.message);
-    return has;
-}
-
 enum { MAX_DIFFERENTIATED = 4096 };
 
 /* Elements of all inputs. Cases made large to reach a kernel's threads and tiles have small ones beside them

@@ -5,11 +5,8 @@
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 
+#include "device.h"
 #include "judge.h"
-
-/* Skips the test where there is no such device; true elsewhere. Only GPUs may be missing: the emulator is missing where the
- * build has none (CUPEL_NO_EMULATOR). */
-bool need_device(const char *name);
 
 struct pick {
     int op, index;

@@ -49,8 +49,7 @@ static void judge_group(const struct pick *pick, const char *device, enum way_gr
         trial_compile(&reference, reference.out, reference.n_out, &debug) && trial_run(&reference);
     cr_assert(done, NAME_FORMAT "reference: %s", NAME(pick), reference.error.message);
     for (int i = 0; i < count; i++)
-        if (way_differs(&ways[i], reference.graph))
-            judge_way(pick, device, &ways[i], &reference, tolerance);
+        if (way_differs(&ways[i], reference.graph)) judge_way(pick, device, &ways[i], &reference, tolerance);
     trial_free(&reference);
 }
 

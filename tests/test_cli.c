@@ -63,8 +63,8 @@ static const struct {
 } refused[] = {
     /* commands */
     {"trian m.yaml", "cupel: unknown command 'trian'; did you mean 'train'?; commands: train, eval"},
-    {"check m.yaml",
-     "cupel: unknown command 'check'; commands: train, eval, predict, sample, plan, dump, data, doctor"},
+    {"bench m.yaml",
+     "cupel: unknown command 'bench'; commands: train, eval, predict, sample, plan, dump, data, check, doctor"},
     {"--verison", "cupel: unknown flag '--verison'"},
     {"''", "cupel: unknown command ''"},
     /* flags */

@@ -6,7 +6,8 @@
 
 #include "bench.h"
 #include "graph/node.h"
-#include "judges.h"
+#include "device.h"
+#include "judge.h"
 
 static const float ends[] = {NAN, -INFINITY, -1e18f,  -200,  -88, -12,    -4,    -2,
                              -1,  -0.5f,     -1e-30f, -0.0f, 0,   1e-30f, 0.5f,  1,

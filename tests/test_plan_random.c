@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "judges.h"
+#include "device.h"
+#include "judge.h"
 #include "philox.h"
 
 /* A tensor that later nodes may read. */

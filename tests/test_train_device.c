@@ -5,7 +5,8 @@
 #include <string.h>
 
 #include "files.h"
-#include "judges.h"
+#include "device.h"
+#include "judge.h"
 #include "train/checkpoint.h"
 #include "training.h"
 

@@ -9,7 +9,7 @@
 static const struct way cpu_f32[] = {{"NCHW", {.debug = true, .layout = CUPEL_LAYOUT_NCHW}},
                                      {"NHWC", {.debug = true, .layout = CUPEL_LAYOUT_NHWC}, .images = true},
                                      {"CHWN", {.debug = true, .layout = CUPEL_LAYOUT_CHWN}, .images = true},
-                                     {"best layout", {.layout = CUPEL_LAYOUT_BEST}},
+                                     {"best layout", {.layout = CUPEL_LAYOUT_BEST}, .again = true},
                                      {"NCHW, not fused", {.nofuse = true, .layout = CUPEL_LAYOUT_NCHW}}};
 
 static const struct way cuda_f32[] = {

@@ -9,7 +9,8 @@
 struct way {
     const char *what;
     struct cupel_plan_options options;
-    bool again;  /* its plan is run three times: the first run calls kernels one by one, the second records them and the
+    bool
+        again; /* its plan is run three times: the first run calls kernels one by one, the second records them and the
                     third repeats what was recorded, and all give the same bits */
     bool images; /* it is like another one but for the layout of images */
 };

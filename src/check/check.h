@@ -153,13 +153,19 @@ struct sides {
     int64_t *counts;    /* by gradient: its elements */
 };
 
-/* Compiles the step for both devices and fills their stores alike. */
+/* Compiles the step for both devices and fills their stores alike. `opened`, unless NULL, gets the checked device first. */
 enum cupel_status sides_open(const struct cupel_model *model, const struct cupel_check_options *options,
-                             struct sides *sides, struct cupel_check *check, struct cupel_error *error);
+                             void (*opened)(struct cupel_device *device), struct sides *sides,
+                             struct cupel_check *check, struct cupel_error *error);
 void sides_close(struct sides *sides);
 
 /* Makes the next step see the same batch. */
 enum cupel_status side_rewind(struct sides *sides, struct side *side, struct cupel_error *error);
+
+/* cupel_check_model, with something done to the checked device when it has been opened: tests give it other kernels. */
+enum cupel_status check_model(const struct cupel_model *model, const struct cupel_check_options *options,
+                              void (*opened)(struct cupel_device *device), struct cupel_check *check,
+                              struct cupel_error *error);
 
 /* Runs both devices and fills in the check's points; after the first step walks the plan's nodes. */
 enum cupel_status run_steps(struct sides *sides, const struct judge *judge, struct cupel_check *check,

@@ -49,13 +49,13 @@ enum cupel_status options_check(const struct cupel_check_options *options, struc
     return options->save ? directory_make(options->save, error) : CUPEL_OK;
 }
 
-enum cupel_status cupel_check_model(const struct cupel_model *model,
-                                    const struct cupel_check_options *options, struct cupel_check *check,
-                                    struct cupel_error *error) {
+enum cupel_status check_model(const struct cupel_model *model, const struct cupel_check_options *options,
+                              void (*opened)(struct cupel_device *device), struct cupel_check *check,
+                              struct cupel_error *error) {
     struct sides sides;
     *check = (struct cupel_check){0};
     CUPEL_TRY(options_check(options, error));
-    enum cupel_status status = sides_open(model, options, &sides, check, error);
+    enum cupel_status status = sides_open(model, options, opened, &sides, check, error);
     if (status == CUPEL_OK) {
         const struct judge judge = {.device = sides.checked.setup.device,
                                     .against = sides.trusted.setup.device,
@@ -67,4 +67,10 @@ enum cupel_status cupel_check_model(const struct cupel_model *model,
     sides_close(&sides);
     if (status) cupel_check_free(check);
     return status;
+}
+
+enum cupel_status cupel_check_model(const struct cupel_model *model,
+                                    const struct cupel_check_options *options, struct cupel_check *check,
+                                    struct cupel_error *error) {
+    return check_model(model, options, NULL, check, error);
 }

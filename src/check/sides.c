@@ -179,9 +179,11 @@ static enum cupel_status open_setups(const struct cupel_model *model, struct sid
 }
 
 enum cupel_status sides_open(const struct cupel_model *model, const struct cupel_check_options *options,
-                             struct sides *sides, struct cupel_check *check, struct cupel_error *error) {
+                             void (*opened)(struct cupel_device *device), struct sides *sides,
+                             struct cupel_check *check, struct cupel_error *error) {
     *sides = (struct sides){.options = options, .steps = options->steps ? options->steps : 5};
     CUPEL_TRY(open_setups(model, sides, error));
+    if (opened) opened(sides->checked.setup.device);
     const struct setup *checked = &sides->checked.setup;
     snprintf(check->title, sizeof check->title, "%s", cupel_model_name(model));
     snprintf(check->device, sizeof check->device, "%s", cupel_device_name(checked->device));

@@ -94,7 +94,7 @@ static enum cupel_status run_way(struct table *table, const struct way *way, str
     if (trial_compile(&trial, trial.out, trial.n_out, &way->options) && trial_run(&trial)) {
         snprintf(item->engine, sizeof item->engine, "%s", engine_of(&trial, item->op));
         for (int i = 0; i < trial.n_out; i++) compare_output(&trial, reference, i, item);
-        if (!way->options.debug) run_again(&trial, item, &own);
+        if (way->again) run_again(&trial, item, &own);
     } else {
         own = trial.error;
     }
@@ -131,7 +131,7 @@ static enum cupel_status run_group(struct table *table, const char *op, const st
         status =
             cupel_fail(error, reference.error.status, "%s/%s: %s", op, one->name, reference.error.message);
     for (int i = 0; i < count && status == CUPEL_OK; i++) {
-        if (!is_wanted(table, &ways[i])) continue;
+        if (!is_wanted(table, &ways[i]) || !way_differs(&ways[i], reference.graph)) continue;
         struct cupel_check_item item = {.output = -1, .engine = "-", .place = "-"};
         item.tolerance = table->options->tolerance > 0 ? table->options->tolerance : usual;
         snprintf(item.op, sizeof item.op, "%s", op);

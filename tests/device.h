@@ -1,0 +1,11 @@
+/* Devices that a test needs. */
+#ifndef CUPEL_TESTS_DEVICE_H
+#define CUPEL_TESTS_DEVICE_H
+
+#include <stdbool.h>
+
+/* Skips the test where there is no such device; true elsewhere. Only GPUs may be missing: the emulator is missing where the
+ * build has none (CUPEL_NO_EMULATOR). */
+bool need_device(const char *name);
+
+#endif
