@@ -3,6 +3,7 @@
 #define CUPEL_TESTS_JUDGE_H
 
 #include "case.h"
+#include "device.h"
 
 /* A case built on a device. Everything in it belongs to it. */
 struct trial {

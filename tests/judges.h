@@ -5,7 +5,6 @@
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 
-#include "device.h"
 #include "judge.h"
 
 struct pick {

@@ -19,7 +19,7 @@ Test(cli_check, agrees) {
 Test(cli_check, needs_no_data_set) {
     const struct outcome ran = run_cupel("check m.yaml --device cpu --steps 1 --set data.path=nowhere");
     cr_expect_eq(ran.status, 0, "%s", ran.err);
-    EXPECT_IN(ran.out, "16 random images (no data set in nowhere)");
+    EXPECT_IN(ran.out, "16 random images, for there is no data set: nowhere");
 }
 
 Test(cli_check, all_nodes_when_asked_for) {

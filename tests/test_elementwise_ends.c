@@ -6,7 +6,6 @@
 
 #include "bench.h"
 #include "graph/node.h"
-#include "device.h"
 #include "judge.h"
 
 static const float ends[] = {NAN, -INFINITY, -1e18f,  -200,  -88, -12,    -4,    -2,

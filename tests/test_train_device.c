@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "files.h"
-#include "device.h"
 #include "judge.h"
 #include "train/checkpoint.h"
 #include "training.h"

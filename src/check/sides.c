@@ -54,14 +54,15 @@ static enum cupel_status find_batch(struct sides *sides, struct cupel_check *che
     if (status == CUPEL_OK && dataset.train.count > 0) {
         take_batch(sides, &dataset.train);
         snprintf(check->inputs, sizeof check->inputs, "%" PRId64 " images of %s", sides->samples.rows,
-                 setup->data_path);
+                 setup->spec.path);
         cupel_dataset_free(&dataset);
         return CUPEL_OK;
     }
     if (status && sides->options->run.data) return cupel_fail(error, status, "%s", missing.message);
     draw_batch(sides);
-    snprintf(check->inputs, sizeof check->inputs, "%" PRId64 " random images (no data set in %s)",
-             sides->samples.rows, setup->data_path ? setup->data_path : "the model file");
+    snprintf(check->inputs, sizeof check->inputs,
+             "%" PRId64 " random images, for there is no data set: %.300s", sides->samples.rows,
+             missing.message);
     return CUPEL_OK;
 }
 

@@ -32,17 +32,17 @@ static const struct command commands[] = {
      "Writes loss/NAME of every step, act/LAYER and grad/PARAMETER of the first step, and\n"
      "param/PARAMETER after the last, to compare with other programs. Needs no data set.",
      command_dump},
+    {"data", COMMAND_DATA, "scan PATH", "Look through a data set: counts, sizes, classes, broken files",
+     "PATH holds IDX, CIFAR or NumPy files, or images, flat or in a directory for each class. Exits with 1 "
+     "when\n"
+     "files are broken, which are then named.",
+     command_data},
     {"check", COMMAND_CHECK, "MODEL|ops",
      "Compare a device with another: each node of a training step, or the case table",
      "Each node gets the same inputs on both devices, so that the first that differs is the one to look at;\n"
      "then both take some steps on their own. `ops` runs all cases that kernels are tested with; `--repro`\n"
      "what a check saved. Needs no data set. Exit status 1 when something differs.",
      command_check},
-    {"data", COMMAND_DATA, "scan PATH", "Look through a data set: counts, sizes, classes, broken files",
-     "PATH holds IDX, CIFAR or NumPy files, or images, flat or in a directory for each class. Exits with 1 "
-     "when\n"
-     "files are broken, which are then named.",
-     command_data},
     {"doctor", COMMAND_DOCTOR, "", "Show versions, devices, processor and data set, and what is missing",
      NULL, command_doctor},
 };
