@@ -64,7 +64,8 @@ static const struct {
     /* commands */
     {"trian m.yaml", "cupel: unknown command 'trian'; did you mean 'train'?; commands: train, eval"},
     {"bench m.yaml",
-     "cupel: unknown command 'bench'; commands: train, eval, predict, sample, plan, dump, data, check, doctor"},
+     "cupel: unknown command 'bench'; commands: train, eval, predict, sample, plan, dump, data, check, "
+     "doctor"},
     {"--verison", "cupel: unknown flag '--verison'"},
     {"''", "cupel: unknown command ''"},
     /* flags */

@@ -40,9 +40,9 @@ struct cupel_plan {
     size_t *workspace_place; /* by call */
     char *arena, *constants;
     size_t arena_bytes, tensor_bytes, constant_bytes;
-    bool ran;           /* once at least */
-    void *recording;    /* of a run, where the backend can replay one */
-    struct lane *lanes; /* by call, for recording */
+    bool ran;             /* once at least */
+    void *recording;      /* of a run, where the backend can replay one */
+    struct lane *lanes;   /* by call, for recording */
     unsigned char poison; /* what debug mode fills memory with */
 };
 
