@@ -21,9 +21,11 @@ from parity_torch import ROOT, compare, dump, random_optimizer
 
 LOSSES = ("nonsaturating", "minimax", "least_squares", "hinge", "wasserstein")
 TOLERANCES = {"loss": 1e-4, "act": 1e-5, "grad": 1e-4, "param": 1e-4}
+# Adaptive optimizers make a step of full size even of a gradient that is only rounding noise, which random networks may have.
+RANDOM_TOLERANCES = {**TOLERANCES, "param": 1e-2}
 
 
-def try_gan(directory, gan, model, options):
+def try_gan(directory, gan, model, tolerances, options):
     """`model`: the arguments that name it, or None for what the experiment itself writes."""
     weights = gan.weights()
     directory.mkdir(parents=True, exist_ok=True)
@@ -36,7 +38,7 @@ def try_gan(directory, gan, model, options):
     for net in gan.networks:
         net.restored(weights)
     exact = Trainer(gan, torch.float64).train(options.steps)
-    worst, failures = compare(ours, theirs, exact, TOLERANCES)
+    worst, failures = compare(ours, theirs, exact, tolerances)
     return worst, failures + [f"{name} is not PyTorch's" for name in ours if name not in exact]
 
 
@@ -114,7 +116,8 @@ def main():
             if not re.search(options.filter, name):
                 continue
             gan, model = make(1000 * options.seed + index)
-            worst, failures = try_gan((options.keep or Path(temporary)) / f"gan{index}", gan, model, options)
+            tolerances = RANDOM_TOLERANCES if make is of_chance else TOLERANCES
+            worst, failures = try_gan((options.keep or Path(temporary)) / f"gan{index}", gan, model, tolerances, options)
             print(f"{'FAILED' if failures else 'passed'}  {name}: "
                   + ", ".join(f"{kind} {error:.1e}" for kind, error in worst.items()), flush=True)
             for failure in failures:

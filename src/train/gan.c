@@ -352,7 +352,7 @@ void gan_append(const struct setup *setup, struct cupel_graph *graph, const stru
     const struct cupel_parts *parts = newest_parts(&gan, CUPEL_ROLE_GENERATOR);
     const int64_t updates = gan.settings->discriminator_steps;
     struct cupel_tensor *fake = NULL, *loss = NULL;
-    struct verdicts verdicts;
+    struct verdicts verdicts = {0};
     struct gan_step rest = {0};
     for (int64_t i = 0; i < updates; i++) {
         struct gan_step *out = i ? &rest : step;
