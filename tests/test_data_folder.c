@@ -159,8 +159,8 @@ Test(data_folder, train_and_test_or_val_are_splits, .init = begin) {
         char name[40];
         snprintf(name, sizeof name, "%s/dog", names[i]);
         add_directory(name);
-        snprintf(name, sizeof name, "%s/cat", names[i]); /* a class may lack test images */
-        add_directory(name);
+        snprintf(name, sizeof name, "%s/cat", names[i]); /* a class may lack test images, or be missing */
+        if (i) add_directory(name);
         snprintf(name, sizeof name, "%s/dog/3.jpg", names[i]); /* what it is, its bytes say */
         add_image(name, 2, 2, 3 + i);
         struct cupel_dataset set = open_set(&spec);
@@ -348,11 +348,11 @@ Test(data_folder, decoded_images_are_kept_until_the_files_change, .init = begin)
     unsigned char *bytes;
     size_t size;
     expected[0] = 51; /* what decoding finds now */
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 6; i++) {
         cr_assert_eq(file_read(found.gl_pathv[0], 1 << 20, &bytes, &size, NULL), CUPEL_OK);
-        const size_t places[] = {0, 30, size - 50, size - 1};
-        if (i < 4) bytes[places[i]] ^= 1;
-        spill(found.gl_pathv[0], bytes, i < 4 ? size : size - 1);
+        const size_t places[] = {0, 30, size - 92, size - 50, size - 1};
+        if (i < 5) bytes[places[i]] ^= 1;
+        spill(found.gl_pathv[0], bytes, i < 5 ? size : size - 1);
         free(bytes);
         expect_first_pixels(&spec, 10, expected);
     }

@@ -272,6 +272,11 @@ Test(data_npy, archives_that_are_not_read_say_why) {
     cr_expect_eq(read_exactly((char *)bytes, size, "images.npy", &error), CUPEL_INVALID);
     cr_expect(strstr(error.message, "a member's checksum is wrong"), "%s", error.message);
     entry[16] ^= 1;
+    entry[23] = 0x70; /* more bytes than there are */
+    error = (struct cupel_error){0};
+    cr_expect_eq(read_exactly((char *)bytes, size, "images.npy", &error), CUPEL_INVALID);
+    cr_expect(strstr(error.message, "a member is not whole"), "%s", error.message);
+    entry[23] = 0;
     entry[27] = 0x70; /* a size of gigabytes */
     error = (struct cupel_error){0};
     cr_expect_eq(read_exactly((char *)bytes, size, "images.npy", &error), CUPEL_INVALID);

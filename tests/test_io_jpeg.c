@@ -79,6 +79,17 @@ Test(io_jpeg, a_file_cut_at_any_byte_is_refused) {
     cupel_weights_free(&golden);
 }
 
+Test(io_jpeg, a_scan_that_ends_too_early_is_refused) {
+    struct cupel_weights golden = golden_load("images.safetensors");
+    const struct cupel_weight *file = golden_find(&golden, "jpeg-gray", "file");
+    unsigned char *bytes = malloc(file->bytes);
+    memcpy(bytes, file->data, file->bytes);
+    memcpy(bytes + file->bytes - 22, "\xff\xd9", 2); /* the end of the image */
+    expect_refusal(bytes, file->bytes - 20, "premature end of data segment");
+    free(bytes);
+    cupel_weights_free(&golden);
+}
+
 /* Whatever a byte becomes: an image of some kind, or a reason. */
 Test(io_jpeg, altered_files_end_in_an_image_or_a_reason) {
     struct cupel_weights golden = golden_load("images.safetensors");
