@@ -42,7 +42,7 @@ KERNEL(batch) {
     const struct view *x = &call->in[0], *y = &call->out[0];
     const int64_t *dim = y->shape.dim;
     for (int64_t n = 0, row = 0; n < dim[0]; n++) {
-        struct moved_image moved[BATCH_MOVES];
+        struct moved_image moved[BATCH_MOVES] = {{0}};
         for (int m = 0; m < how->moves; m++)
             move_image(&moved[m], &how->move[m], call->in[call->n_in - 1].data, n);
         if (!how->gathers)
