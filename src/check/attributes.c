@@ -21,35 +21,35 @@ enum field_type {
 struct field {
     const char *name; /* NULL ends a list */
     enum field_type type;
+    int count; /* negative: of f32 numbers */
     size_t offset, stride;
-    int count;
     int64_t low, high; /* of whole numbers */
 };
 
 #define AT(member) offsetof(union attr, member)
 #define MOST INT32_MAX
 #define REAL(name, member) \
-    { name, FIELD_REAL, AT(member), 0, 1 }
+    { name, FIELD_REAL, 1, AT(member) }
 #define INT(name, member, low, high) \
-    { name, FIELD_INT, AT(member), 0, 1, low, high }
+    { name, FIELD_INT, 1, AT(member), 0, low, high }
 #define PAIR(name, member, low, high) \
-    { name, FIELD_INT, AT(member), sizeof(int), 2, low, high }
+    { name, FIELD_INT, 2, AT(member), sizeof(int), low, high }
 #define LONGS(name, member, count, low) \
-    { name, FIELD_LONG, AT(member), sizeof(int64_t), count, low, INT64_C(1) << 48 }
+    { name, FIELD_LONG, count, AT(member), sizeof(int64_t), low, INT64_C(1) << 48 }
 #define BOOL(name, member) \
-    { name, FIELD_BOOL, AT(member), 0, 1 }
+    { name, FIELD_BOOL, 1, AT(member) }
 #define STEPS(name, type, member, low, high) \
-    { name, type, AT(chain.step[0].member), sizeof(struct chain_step), CHAIN_STEPS, low, high }
+    { name, type, CHAIN_STEPS, AT(chain.step[0].member), sizeof(struct chain_step), low, high }
 #define MOVES(name, type, member, low, high) \
-    { name, type, AT(batch.move[0].member), sizeof(struct image_move), BATCH_MOVES, low, high }
+    { name, type, BATCH_MOVES, AT(batch.move[0].member), sizeof(struct image_move), low, high }
 
 static const struct field number[] = {
     REAL("a", number.a), REAL("b", number.b), LONGS("n", number.n, 1, -(INT64_C(1) << 48)), {0}};
 static const struct field drawn[] = {REAL("a", random.a),
                                      REAL("b", random.b),
-                                     {"shape", FIELD_SHAPE, AT(random.shape), 0, 1},
+                                     {"shape", FIELD_SHAPE, 1, AT(random.shape)},
                                      INT("pad", random.pad, 0, INT16_MAX),
-                                     {"stream", FIELD_UNSIGNED, AT(random.stream), 0, 1, 0, UINT32_MAX},
+                                     {"stream", FIELD_UNSIGNED, 1, AT(random.stream), 0, 0, UINT32_MAX},
                                      BOOL("back", random.back),
                                      {0}};
 static const struct field conv[] = {PAIR("stride", conv.conv.stride, 0, MOST),
@@ -74,17 +74,17 @@ static const struct field pool[] = {
     BOOL("exclude_pad", pool.pool.exclude_pad), INT("divisor", pool.pool.divisor, 0, MOST),
     LONGS("image", pool.image, 2, 0),           {0}};
 static const struct field shape[] = {
-    {"shape", FIELD_SHAPE, AT(shape.shape), 0, 1},
+    {"shape", FIELD_SHAPE, 1, AT(shape.shape)},
     LONGS("start", shape.start, CUPEL_MAX_RANK, 0),
-    {"axis", FIELD_INT, AT(shape.axis), sizeof(int), CUPEL_MAX_RANK, -CUPEL_MAX_RANK, CUPEL_MAX_RANK - 1},
-    {"axes", FIELD_UNSIGNED, AT(shape.axes), 0, 1, 0, UINT32_MAX},
+    {"axis", FIELD_INT, CUPEL_MAX_RANK, AT(shape.axis), sizeof(int), -CUPEL_MAX_RANK, CUPEL_MAX_RANK - 1},
+    {"axes", FIELD_UNSIGNED, 1, AT(shape.axes), 0, 0, UINT32_MAX},
     REAL("factor", shape.factor),
     BOOL("keep", shape.keep),
     BOOL("transpose_a", shape.transpose_a),
     BOOL("transpose_b", shape.transpose_b),
     {0}};
 static const struct field upsample[] = {
-    {"factor", FIELD_LONG, AT(upsample.factor), sizeof(int64_t), 2, 1, 1 << 20}, {0}};
+    {"factor", FIELD_LONG, 2, AT(upsample.factor), sizeof(int64_t), 1, 1 << 20}, {0}};
 static const struct field chain[] = {INT("count", chain.count, 1, CHAIN_STEPS),
                                      STEPS("op", FIELD_OP, op, 0, OP_COUNT - 1),
                                      STEPS("left", FIELD_INT, a, CHAIN_VALUE, CHAIN_INPUTS - 1),
@@ -98,7 +98,7 @@ static const struct field batch[] = {
     INT("moves", batch.moves, 0, BATCH_MOVES),
     MOVES("stream", FIELD_UNSIGNED, stream, 0, UINT32_MAX),
     MOVES("mirrors", FIELD_BOOL, mirrors, 0, 0),
-    {"flip", FIELD_REAL, AT(batch.move[0].flip), sizeof(struct image_move), -BATCH_MOVES},
+    {"flip", FIELD_REAL, -BATCH_MOVES, AT(batch.move[0].flip), sizeof(struct image_move)},
     MOVES("shift", FIELD_INT, shift, 0, INT16_MAX),
     MOVES("sign", FIELD_INT, sign, -1, 1),
     {0}};

@@ -45,7 +45,7 @@ float round_to(float value, enum cupel_dtype dtype) {
     const double unit = last_place(value, dtype);
     const double most = dtype == CUPEL_F16 ? 65504 : 3.3895313892515355e38;
     const double rounded = nearbyint(value / unit) * unit; /* ties to even; value / unit is exact */
-    return (float)(fabs(rounded) > most ? copysign(INFINITY, value) : rounded);
+    return fabs(rounded) > most ? copysignf(INFINITY, value) : (float)rounded;
 }
 
 struct measure measure_arrays(const void *got, const void *expected, enum cupel_dtype dtype,

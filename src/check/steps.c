@@ -46,7 +46,10 @@ static enum cupel_status add_vector(struct snapshot *snapshot, const char *what,
         realloc(snapshot->vectors, (size_t)(snapshot->count + 1) * sizeof *snapshot->vectors);
     if (vectors) snapshot->vectors = vectors;
     float *numbers = vectors ? calloc((size_t)count + 1, sizeof *numbers) : NULL;
-    if (!numbers) return cupel_fail(error, CUPEL_NOMEM, "no memory for the %s of %s", what, of);
+    if (!numbers) {
+        cupel_fail(error, CUPEL_NOMEM, "no memory for the %s of %s", what, of);
+        return CUPEL_NOMEM;
+    }
     *vector = &vectors[snapshot->count++];
     **vector = (struct vector){.numbers = numbers, .count = count};
     snprintf((*vector)->name, sizeof(*vector)->name, "%s of %s", what, of);
