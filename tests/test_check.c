@@ -93,6 +93,10 @@ static void restless(struct call *call) {
     if (++run % 2) out(call, 0)[0] = nextafterf(out(call, 0)[0], INFINITY);
 }
 
+static void fails(struct call *call) {
+    cupel_fail(&call->error, CUPEL_FAILED, "a race");
+}
+
 /* ---- what a check of the small model says ---- */
 
 static struct cupel_check check_planted(const struct cupel_check_options *options) {
@@ -156,6 +160,22 @@ Test(check, unwritten_element) {
 
 Test(check, write_beyond_the_end) {
     expect_found(OP_conv2d, beyond_the_end, "net.conv1", "wrote past the end of output 0");
+}
+
+/* Steps cannot be taken then, but what was found stays. */
+Test(check, kernel_that_fails) {
+    planted_op = OP_conv2d;
+    wrong_kernel = fails;
+    struct cupel_check check = check_planted(NULL);
+    cr_assert_eq(check.failed, 1);
+    for (int i = 0; i < check.count; i++)
+        if (check.items[i].verdict == CUPEL_CHECK_FAILED) {
+            cr_expect_str_eq(check.items[i].op, "conv2d");
+            cr_expect(strstr(check.items[i].note, "a race"), "%s", check.items[i].note);
+        }
+    cr_expect(strstr(check.steps_note, "could not go on after that: conv2d (net.conv1): a race"), "%s",
+              check.steps_note);
+    cupel_check_free(&check);
 }
 
 Test(check, nothing_wrong) {

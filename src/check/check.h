@@ -113,6 +113,11 @@ enum cupel_status check_add(struct cupel_check *check, const struct cupel_check_
 /* CUPEL_INVALID for options that are impossible; makes the directory that is to be saved to. */
 enum cupel_status options_check(const struct cupel_check_options *options, struct cupel_error *error);
 
+/* What an error means to a check: when a node has failed before, that is what was found, and the reason why it ended there is
+ * noted; a device may be of no use after a bad kernel. Otherwise it is the error. */
+enum cupel_status check_stopped(struct cupel_check *check, enum cupel_status status,
+                                const struct cupel_error *why, struct cupel_error *error);
+
 /* ---- the nodes of a plan (walk.c) ---- */
 
 /* Compiles the filter, unless it is NULL. CUPEL_INVALID when it is no regular expression. */

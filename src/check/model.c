@@ -1,5 +1,6 @@
 /* Checking a model, and what a check's result is made of. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,6 +34,15 @@ enum cupel_status check_add(struct cupel_check *check, const struct cupel_check_
     check->items[check->count++] = *item;
     check->failed += item->verdict == CUPEL_CHECK_FAILED;
     check->ill += item->verdict == CUPEL_CHECK_ILL;
+    return CUPEL_OK;
+}
+
+enum cupel_status check_stopped(struct cupel_check *check, enum cupel_status status,
+                                const struct cupel_error *why, struct cupel_error *error) {
+    if (!status) return CUPEL_OK;
+    if (!check->failed) return cupel_fail(error, status, "%s", why->message);
+    snprintf(check->steps_note, sizeof check->steps_note, "the check could not go on after that: %.600s",
+             why->message);
     return CUPEL_OK;
 }
 

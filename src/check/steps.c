@@ -261,8 +261,9 @@ enum cupel_status run_steps(struct sides *sides, const struct judge *judge, stru
     struct steps steps = {.sides = sides, .check = check, .gross = fmin(100 * check->step_tolerance, 0.5)};
     struct snapshot got = {0}, expected = {0};
     name_losses(&steps);
-    const enum cupel_status status = run_all(&steps, judge, &got, &expected, error);
+    struct cupel_error own = {0};
+    const enum cupel_status status = run_all(&steps, judge, &got, &expected, &own);
     snapshot_free(&got);
     snapshot_free(&expected);
-    return status;
+    return check_stopped(check, status, &own, error);
 }

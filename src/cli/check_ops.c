@@ -190,7 +190,8 @@ enum cupel_status check_ops(const struct cupel_check_options *options, struct cu
              options->run.precision ? options->run.precision : "all");
     if (table.one_precision) CUPEL_TRY(cupel_precision_read(options->run.precision, &table.precision, error));
     CUPEL_TRY(filter_compile(options->filter, &table.filter, error));
-    enum cupel_status status = run_table(&table, error);
+    struct cupel_error own = {0};
+    enum cupel_status status = check_stopped(check, run_table(&table, &own), &own, error);
     if (status == CUPEL_OK) status = filter_matched(options->filter, check, error);
     if (options->filter) regfree(&table.filter);
     if (status) cupel_check_free(check);
