@@ -47,6 +47,7 @@ size_t operand_bytes(const struct operand *operand);
 struct single {
     enum op_id op;
     union attr attr;
+    const char *layer; /* for messages; NULL for none */
     int n_in;
     const int *input; /* input i of the node is operands[input[i]] */
     int n_operands;

@@ -212,6 +212,7 @@ static enum cupel_status judge_checked(struct trial *trial, struct cupel_error *
         return cupel_fail(error, status, "%s (%s): %s", item->op, item->layer, own.message);
     if (status) {
         item->verdict = CUPEL_CHECK_FAILED;
+        item->error = INFINITY;
         snprintf(item->note, sizeof item->note, "%.399s", own.message);
         return CUPEL_OK;
     }

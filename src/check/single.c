@@ -68,6 +68,7 @@ static enum cupel_status build(struct building *building, struct cupel_error *er
     const struct single *single = building->single;
     building->in = calloc((size_t)single->n_in + 1, sizeof(struct cupel_tensor *));
     if (!building->in) return cupel_fail(error, CUPEL_NOMEM, "no memory for a node's inputs");
+    cupel_graph_scope(building->graph, single->layer);
     add_inputs(building);
     struct cupel_tensor *first = add_node(building);
     if (!first) return cupel_fail(error, building->graph->error.status, "%s", building->graph->error.message);

@@ -102,6 +102,7 @@ static enum cupel_layout layout_of(const struct cupel_plan *plan) {
 static struct single single_of(struct walk *walk, const struct node *node) {
     struct single single = {.op = node->op,
                             .attr = node->attr,
+                            .layer = node->scope,
                             .n_in = node->n_in,
                             .input = walk->input,
                             .operands = walk->operands,
