@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "check/check.h"
-#include "check/repro.h"
+#include "device.h"
 #include "plan/plan.h"
 #include "training.h"
 
@@ -243,6 +243,30 @@ Test(check, refuses_impossible_options) {
         cr_expect_eq(cupel_check_model(model, &options, &check, &error), CUPEL_INVALID);
         cr_expect(strstr(error.message, cases[i].message), "%s", error.message);
     }
+    cupel_model_free(model);
+}
+
+/* Nodes whose plan has them in 16 bits are checked in 16 bits: results are off by the rounding that they are stored with. */
+Test(check, sixteen_bits) {
+    struct cupel_model *model = wide_model("epochs: 1, optimizer: {sgd: {lr: 0.1}}");
+    struct cupel_check check;
+    struct cupel_error error = {0};
+    const struct cupel_check_options options = {
+        .run = {.device = "emu", .precision = "bf16"}, .steps = 1, .filter = "^(cast|linear)$"};
+    if (!need_device("emu")) return;
+    cr_assert_eq(cupel_check_model(model, &options, &check, &error), CUPEL_OK, "%s", error.message);
+    cr_expect_eq(check.failed, 0);
+    int halves = 0;
+    for (int i = 0; i < check.count; i++) {
+        const struct cupel_check_item *item = &check.items[i];
+        if (item->dtype != CUPEL_BF16) continue;
+        halves++;
+        cr_expect(item->error > 1e-4 && item->error < 1e-2, "%s: %g", item->op, item->error);
+        cr_expect_float_eq(item->tolerance, 1e-2, 1e-12);
+        cr_expect_str_neq(item->engine, "-");
+    }
+    cr_expect_geq(halves, 2, "%d nodes in 16 bits", halves);
+    cupel_check_free(&check);
     cupel_model_free(model);
 }
 

@@ -51,6 +51,12 @@ static struct cupel_tensor *add_steps(struct building *building) {
     return value;
 }
 
+/* The same numbers, by an op that computes in 16 bits where it can, so that casts are put round it. cupel_scale would leave
+ * it out. */
+static struct cupel_tensor *same_in_16_bits(struct cupel_tensor *x) {
+    return NODE_ADD(scale, ATTR(number, .a = 1), x);
+}
+
 /* The node; on the checked device with others in its place that make the plan give it the types and layouts that it has in the
  * model's plan. */
 static struct cupel_tensor *add_node(struct building *building) {
@@ -59,7 +65,7 @@ static struct cupel_tensor *add_node(struct building *building) {
     const bool half = building->half && !building->trusted;
     if (single->to_rows && !building->trusted) /* which a reshape takes */
         return in[0] ? cupel_reshape(in[0], &in[0]->shape) : NULL;
-    if (half && single->op == OP_cast) return cupel_scale(in[0], 1, 0); /* casts are put round it */
+    if (half && single->op == OP_cast) return same_in_16_bits(in[0]);
     struct cupel_tensor *made = node_add(building->graph, single->op, in, single->n_in, &single->attr);
     return half && made && single->op == OP_chain ? add_steps(building) : made;
 }
@@ -93,7 +99,7 @@ static void make_useful(struct building *building) {
     const unsigned half = ops[building->single->op].half;
     if (!building->half || building->trusted || !(half & HALF_EITHER) || building->single->op == OP_cast)
         return;
-    building->out[0] = cupel_scale(building->out[0], 1, 0);
+    building->out[0] = same_in_16_bits(building->out[0]);
 }
 
 static enum cupel_status compile(struct building *building, const struct cupel_plan_options *options,

@@ -67,7 +67,7 @@ static const char *engine_of(const struct trial *trial, const char *op) {
 /* Plans that are recorded give the same bits when they are called, recorded and replayed. */
 static enum cupel_status run_again(struct trial *trial, struct cupel_check_item *item,
                                    struct cupel_error *error) {
-    double *first[CASE_MAX_OUT];
+    double *first[CASE_MAX_OUT] = {NULL};
     int64_t count;
     bool same = true, done = true;
     for (int i = 0; i < trial->n_out; i++) first[i] = trial_read(trial, i, trial->out[i], &count);
@@ -75,7 +75,7 @@ static enum cupel_status run_again(struct trial *trial, struct cupel_check_item 
         done = trial_reset(trial) && trial_run(trial);
         for (int i = 0; i < trial->n_out && done; i++) {
             double *again = trial_read(trial, i, trial->out[i], &count);
-            same = same && memcmp(first[i], again, (size_t)count * sizeof *again) == 0;
+            same = same && first[i] && memcmp(first[i], again, (size_t)count * sizeof *again) == 0;
             free(again);
         }
         if (!same) snprintf(item->note, sizeof item->note, "run %d differs from the first", run + 1);
