@@ -12,6 +12,9 @@ extern "C" {
 /* The library's version, such as "0.1.0". */
 const char *cupel_version(void);
 
+/* The commit that it was built from, with "+" behind it if files had been changed; "" when that is not known. */
+const char *cupel_commit(void);
+
 /* Writes one line for each library: the version that this build was compiled with and the one that is loaded
  * now. */
 void cupel_libraries_print(FILE *file);

@@ -10,6 +10,7 @@
 #include <zlib.h>
 
 #include "base/processor.h"
+#include "commit.h"
 
 #define TEXT_OF(value) #value
 #define TEXT(value) TEXT_OF(value)
@@ -17,6 +18,10 @@
 
 const char *cupel_version(void) {
     return CUPEL_VERSION;
+}
+
+const char *cupel_commit(void) {
+    return CUPEL_COMMIT;
 }
 
 void cupel_libraries_print(FILE *file) {

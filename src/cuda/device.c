@@ -27,6 +27,8 @@ static void unmake(struct cuda_device *made) {
     tune_close(made->ways);
     if (made->fault) cudaFree(made->fault);
     cuda_marks_free(made);
+    if (made->start) cudaEventDestroy(made->start);
+    if (made->end) cudaEventDestroy(made->end);
     for (int lane = 0; lane < 2; lane++)
         if (made->streams[lane]) cudaStreamDestroy(made->streams[lane]);
     free(made);

@@ -34,4 +34,8 @@ enum cupel_status cuda_replay(struct cupel_device *device, void *recording, stru
 void cuda_marks_free(struct cuda_device *own);
 void cuda_forget(struct cupel_device *device, void *recording);
 
+/* The stream's clock (stopwatch.c). */
+enum cupel_status cuda_time_begin(struct cupel_device *device, struct cupel_error *error);
+enum cupel_status cuda_time_end(struct cupel_device *device, double *seconds, struct cupel_error *error);
+
 #endif

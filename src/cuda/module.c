@@ -49,6 +49,8 @@ static const struct backend backend = {
     .record_end = cuda_record_end,
     .replay = cuda_replay,
     .forget = cuda_forget,
+    .time_begin = cuda_time_begin,
+    .time_end = cuda_time_end,
 };
 
 __attribute__((visibility("default")))

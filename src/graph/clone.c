@@ -30,6 +30,7 @@ static void copy_owned(struct cupel_graph *copy, struct node *node) {
 static void clone_node(struct cupel_graph *copy, const struct node *node, struct cupel_tensor **map) {
     cupel_graph_place(copy, node->place);
     cupel_graph_scope(copy, node->scope);
+    copy->backward = node->backward;
     struct node *twin = node_make(copy, node->op, NULL, 0, &node->attr);
     struct cupel_tensor **in = graph_alloc(copy, (size_t)node->n_in * sizeof(struct cupel_tensor *));
     if (!twin || !in) return;

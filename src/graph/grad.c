@@ -74,6 +74,8 @@ enum cupel_status cupel_grad(struct cupel_tensor *y, struct cupel_tensor *upstre
     struct pass pass = {.graph = y->node->graph};
     struct cupel_graph *graph = pass.graph;
     const char *place = graph->place, *scope = graph->scope;
+    const bool backward = graph->backward;
+    graph->backward = true;
     if (graph->error.status == CUPEL_OK && upstream && !cupel_shape_equal(&upstream->shape, &y->shape))
         graph_fail(graph, "grad", "the upstream gradient must have y's shape");
     if (graph->error.status == CUPEL_OK && pass_start(&pass, targets, count)) {
@@ -86,6 +88,7 @@ enum cupel_status cupel_grad(struct cupel_tensor *y, struct cupel_tensor *upstre
     }
     graph->place = place;
     graph->scope = scope;
+    graph->backward = backward;
     free(pass.gradient);
     free(pass.wanted);
     return graph->error.status;

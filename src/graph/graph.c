@@ -178,8 +178,13 @@ struct node *node_make(struct cupel_graph *graph, enum op_id op, struct cupel_te
         node ? graph_alloc(graph, (size_t)n_in * sizeof(struct cupel_tensor *)) : NULL;
     if (!inputs) return NULL;
     if (n_in) memcpy(inputs, in, (size_t)n_in * sizeof *inputs);
-    *node = (struct node){
-        .graph = graph, .op = op, .in = inputs, .n_in = n_in, .place = graph->place, .scope = graph->scope};
+    *node = (struct node){.graph = graph,
+                          .op = op,
+                          .in = inputs,
+                          .n_in = n_in,
+                          .place = graph->place,
+                          .scope = graph->scope,
+                          .backward = graph->backward};
     if (attr) node->attr = *attr;
     return node;
 }

@@ -27,6 +27,7 @@ struct node {
     struct cupel_tensor out[OP_MAX_OUT];
     union attr attr;
     const char *place, *scope; /* owned by the graph; may be NULL */
+    bool backward;             /* emitted by the gradient pass */
 };
 
 struct cupel_graph {
@@ -37,6 +38,7 @@ struct cupel_graph {
     int n_tensors;
     uint32_t streams; /* streams handed to random nodes so far */
     const char *place, *scope;
+    bool backward;          /* what nodes that are made now get */
     struct cupel_heap heap; /* what nodes own */
     struct {
         struct cupel_tensor *state, *latest;

@@ -73,6 +73,10 @@ struct backend {
     enum cupel_status (*record_end)(struct cupel_device *device, void **recording, struct cupel_error *error);
     enum cupel_status (*replay)(struct cupel_device *device, void *recording, struct cupel_error *error);
     void (*forget)(struct cupel_device *device, void *recording);
+    /* Times what is enqueued between the two, by the device's own clock. NULL where calls return when they are done: the
+     * processor's clock will do. */
+    enum cupel_status (*time_begin)(struct cupel_device *device, struct cupel_error *error);
+    enum cupel_status (*time_end)(struct cupel_device *device, double *seconds, struct cupel_error *error);
 };
 
 struct cupel_device {

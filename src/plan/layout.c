@@ -29,6 +29,7 @@ static bool convert_input(struct pass *pass, struct node *node, int i, enum layo
         if (!relayout || !node_out(relayout, in->dtype, &in->shape) || !graph_push(pass->graph, relayout))
             return false;
         relayout->scope = node->scope;
+        relayout->backward = node->backward;
         relayout->place = node->place;
         *known = &relayout->out[0];
         (*known)->layout = layout;

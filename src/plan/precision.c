@@ -59,6 +59,7 @@ static struct cupel_tensor *add(struct pass *pass, enum op_id op, struct cupel_t
     struct node *node = node_make(pass->graph, op, &in, 1, attr);
     if (!node || !node_out(node, dtype, &like->shape)) return NULL;
     node->scope = like->node->scope;
+    node->backward = like->node->backward;
     node->place = like->node->place;
     node->out[0].layout = like->layout;
     node->out[0].id = pass->graph->n_tensors++;

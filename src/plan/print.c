@@ -4,7 +4,7 @@
 
 #include "plan/plan.h"
 
-static double call_bytes(const struct call *call) {
+double call_bytes(const struct call *call) {
     double bytes = 0;
     for (int i = 0; i < call->n_in; i++)
         bytes += (double)view_count(&call->in[i]) * (double)cupel_dtype_size(call->in[i].dtype);

@@ -1,0 +1,167 @@
+/* What the parts of a benchmark share. */
+#ifndef CUPEL_BENCH_BENCH_H
+#define CUPEL_BENCH_BENCH_H
+
+#include <regex.h>
+
+#include "cupel/bench.h"
+#include "plan/plan.h"
+
+/* ---- statistics (statistics.c) ---- */
+
+/* Times in the order in which they were taken, pass after pass. */
+enum { MOST_PASSES = 64 };
+struct series {
+    double *seconds;
+    int count, room;
+    int begun;                   /* samples before the pass under way */
+    int disturbed;               /* of the pass under way, kept behind the others until it ends */
+    double quarter[MOST_PASSES]; /* of each pass that has ended */
+    int passes;
+};
+/* Adds a sample to the pass under way; one that was `disturbed` counts only if there are hardly any others. */
+enum cupel_status series_add(struct series *series, double seconds, bool disturbed,
+                             struct cupel_error *error);
+/* Whether the pass under way has seen enough: its median is known to 2 %. */
+bool series_settled(const struct series *series);
+/* Ends the pass. */
+void series_end(struct series *series);
+struct cupel_bench_time series_summary(const struct series *series);
+void series_free(struct series *series);
+
+void sort_numbers(double *numbers, int count);
+/* Of sorted numbers; `count` > 0. */
+double quantile(const double *sorted, int count, double part);
+/* An interval of the median that holds for every distribution with at least 92 %, or the range when there are too few. */
+void median_interval(const double *sorted, int count, double *low, double *high);
+
+/* ---- timing a call (clock.c) ---- */
+
+double bench_now(void);
+
+/* Where the data of a call lies: of inputs, outputs and workspace, in this order. */
+struct timer {
+    struct call *call;
+    char **places; /* by run and tensor; the first run's are the plan's own */
+    int count;     /* of places */
+    char *memory;  /* of all but the first */
+    char *scratch; /* what is written to empty the caches, or NULL: going through the places does that */
+    size_t bytes;  /* of one place */
+};
+enum cupel_status timer_open(struct call *call, struct timer *timer, struct cupel_error *error);
+void timer_close(struct timer *timer);
+/* One pass of about so many seconds, and at least one sample. */
+enum cupel_status timer_hot(struct timer *timer, double seconds, struct series *series,
+                            struct cupel_error *error);
+enum cupel_status timer_cold(struct timer *timer, double seconds, struct series *series,
+                             struct cupel_error *error);
+
+/* Times what `run` does, which may only enqueue it, with the device's clock. */
+enum cupel_status device_time(struct cupel_device *device,
+                              enum cupel_status (*run)(void *context, struct cupel_error *error),
+                              void *context, double *seconds, bool *disturbed, struct cupel_error *error);
+
+/* Calls the kernel once. */
+enum cupel_status call_run(struct call *call, struct cupel_error *error);
+
+/* ---- subjects (rig.c, sized.c) ---- */
+
+enum { SUBJECT_MOST_IN = 8 };
+/* What a subject builds: its inputs are states. */
+struct draft {
+    struct cupel_graph *graph;
+    struct cupel_tensor *in[SUBJECT_MOST_IN], *out[OP_MAX_OUT];
+    int n_in, n_out;
+};
+
+/* Something that can be built as a graph at will. */
+struct subject {
+    char name[100];
+    const void *what;    /* for build and values */
+    enum op_id op;       /* only its calls are timed; OP_COUNT: all */
+    bool differentiates; /* its gradient is timed too */
+    bool fuses;          /* as in a model's plan */
+    bool sized;          /* as large as in a model: verified smaller */
+    double tolerance;    /* of its results; 0: by precision */
+    /* Fills in the draft, whose graph is empty; what is wrong the graph says. `batch` and `shrink` are for those that are sized:
+     * images, and how often height and width, or the like, are halved. */
+    void (*build)(const struct subject *subject, int64_t batch, int shrink, struct draft *draft);
+    /* The numbers of input i, in the tensor's dtype, to be freed; NULL when memory is out. */
+    void *(*values)(const struct subject *subject, int i, const struct cupel_tensor *tensor);
+};
+
+/* A subject on a device: all its tensors have memory of their own, so that every call can be repeated. */
+struct rig {
+    struct cupel_store *store;
+    struct draft draft;
+    struct cupel_plan *plan;
+    struct cupel_tensor **outputs; /* results, then gradients */
+    int n_outputs;
+};
+enum cupel_status rig_open(const struct subject *subject, struct cupel_device *device,
+                           const struct cupel_plan_options *options, int64_t batch, int shrink,
+                           struct rig *rig, struct cupel_error *error);
+/* Runs it once, on the subject's values. */
+enum cupel_status rig_run(const struct subject *subject, struct rig *rig, struct cupel_error *error);
+void rig_close(struct rig *rig);
+/* What the subject so built is made of, before any plan. */
+struct subject_survey {
+    double flops, elements; /* of all tensors */
+    /* Called for each node; may be NULL. */
+    void (*visit)(void *context, const struct subject *subject, const struct node *node);
+    void *context;
+};
+enum cupel_status subject_survey(const struct subject *subject, int64_t batch, int shrink,
+                                 struct subject_survey *survey, struct cupel_error *error);
+
+/* Holds the subject's results against those of the device `reference`; `text` says of what size. CUPEL_FAILED when they
+ * differ. */
+enum cupel_status subject_verify(const struct subject *subject, struct cupel_device *device,
+                                 const struct cupel_plan_options *options, char *text, size_t size,
+                                 struct cupel_error *error);
+
+/* Random numbers from -1 to 1, none near 0. */
+void *random_values(const struct cupel_tensor *tensor, uint64_t salt);
+
+/* The shapes of known models. */
+int sized_count(void);
+struct subject sized_subject(int index);
+/* What the header measures, and the `batch` that it takes on a device. */
+enum { ROOF_COPY, ROOF_PRODUCT, ROOF_LAUNCH, ROOFS };
+struct subject roof_subject(int roof);
+int64_t roof_size(int roof, const struct cupel_device *device);
+
+/* ---- rows (row.c) ---- */
+
+/* What the row says of the node itself; `name` is the subject's. */
+void row_name(const struct node *node, const char *name, enum cupel_bench_part part, char *text, size_t size);
+void row_describe(const struct call *call, const char *name, enum cupel_bench_part part,
+                  struct cupel_bench_row *row);
+/* What follows from the row's times and the header's rates. */
+void row_rate(const struct cupel_bench *bench, struct cupel_bench_row *row);
+enum cupel_status bench_add(struct cupel_bench *bench, const struct cupel_bench_row *row,
+                            struct cupel_error *error);
+/* The header: what is not measured. */
+void bench_describe(struct cupel_bench *bench, const char *title, struct cupel_device *device,
+                    enum cupel_precision precision);
+/* The part of a node that is timed on its own. */
+enum cupel_bench_part node_part(const struct node *node);
+/* Each node's part of a step, by place in the plan's graph; to be freed. */
+enum cupel_bench_part *plan_parts(const struct cupel_plan *plan);
+
+/* ---- all subjects (subjects.c) ---- */
+
+/* Times the subjects in several passes through all of them, so that a disturbance of some seconds hits each once. With
+ * `against` compares with that file, and measures what seems to differ again. CUPEL_INVALID for a filter that is no regular
+ * expression. */
+enum cupel_status bench_subjects(const struct subject *subjects, int count,
+                                 const struct cupel_bench_options *options, const char *against,
+                                 struct cupel_bench *bench, struct cupel_error *error);
+
+/* The precision that the options name, or the device's. */
+enum cupel_status bench_precision(const struct cupel_bench_options *options,
+                                  const struct cupel_device *device, enum cupel_precision *precision,
+                                  struct cupel_error *error);
+enum cupel_status filter_open(const char *pattern, regex_t *filter, struct cupel_error *error);
+
+#endif

@@ -1,0 +1,264 @@
+/* Timing one call: again and again on the same memory, and on memory that is in no cache. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench/bench.h"
+
+static const double hot_sample = 50e-6; /* seconds that a sample should last, for the clock to be exact */
+enum { MOST_RUNS = 256, MOST_PLACES = 64, MOST_SAMPLES = 400, COLD_SAMPLES = 32, ALIGN = 256 };
+
+double bench_now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+/* How often the system has taken the processor away from this program. */
+static long interruptions(void) {
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_nivcsw : 0;
+}
+
+enum cupel_status device_time(struct cupel_device *device,
+                              enum cupel_status (*run)(void *context, struct cupel_error *error),
+                              void *context, double *seconds, bool *disturbed, struct cupel_error *error) {
+    const struct backend *backend = device->backend;
+    *disturbed = false;
+    if (backend->time_begin) {
+        CUPEL_TRY(backend->time_begin(device, error));
+        CUPEL_TRY(run(context, error));
+        return backend->time_end(device, seconds, error);
+    }
+    const long before = interruptions();
+    const double start = bench_now();
+    CUPEL_TRY(run(context, error));
+    *seconds = bench_now() - start;
+    *disturbed = interruptions() != before;
+    return CUPEL_OK;
+}
+
+enum cupel_status call_run(struct call *call, struct cupel_error *error) {
+    call->error.status = CUPEL_OK;
+    call->kernel(call);
+    if (call->error.status == CUPEL_OK) return CUPEL_OK;
+    return cupel_fail(error, call->error.status, "%s: %s", ops[call->node->op].name, call->error.message);
+}
+
+/* ---- places ---- */
+
+/* Bytes of the caches that have to be passed by; of a device that is not the processor more than any has. */
+static size_t cache_bytes(const struct cupel_device *device) {
+    const size_t other = (size_t)256 << 20, least = (size_t)8 << 20, most = (size_t)128 << 20;
+    if (device->backend->time_begin) return strcmp(device->backend->name, "emu") == 0 ? least : other;
+    const long known = sysconf(_SC_LEVEL3_CACHE_SIZE);
+    const size_t bytes = known > 0 ? (size_t)known : 0;
+    return bytes < least ? least : bytes > most ? most : bytes;
+}
+
+static size_t rounded(size_t bytes) {
+    return (bytes + ALIGN - 1) / ALIGN * ALIGN;
+}
+
+static struct view *view_at(const struct call *call, int i) {
+    return i < call->n_in ? &call->in[i] : &call->out[i - call->n_in];
+}
+
+static size_t view_bytes(const struct view *view) {
+    return (size_t)view_count(view) * cupel_dtype_size(view->dtype); /* plans leave no gaps */
+}
+
+/* Which tensor's memory tensor i lies in: a state's new version in the old one's. */
+static int lies_in(const struct call *call, int i) {
+    const int update = i - call->n_in - (call->n_out - ops[call->node->op].updates);
+    return i >= call->n_in && update >= 0 && ops[call->node->op].updates ? update : i;
+}
+
+static void bind(const struct timer *timer, int run) {
+    const int tensors = timer->call->n_in + timer->call->n_out;
+    char *const *place = timer->places + (size_t)(run % timer->count) * (size_t)(tensors + 1);
+    for (int i = 0; i < tensors; i++) view_at(timer->call, i)->data = place[i];
+    timer->call->workspace = place[tensors];
+}
+
+static size_t place_bytes(const struct call *call) {
+    size_t bytes = rounded(call->workspace_bytes);
+    for (int i = 0; i < call->n_in + call->n_out; i++)
+        if (lies_in(call, i) == i) bytes += rounded(view_bytes(view_at(call, i)));
+    return bytes ? bytes : ALIGN;
+}
+
+/* Writes where a place's tensors lie, and copies the inputs there. */
+static enum cupel_status fill_place(const struct timer *timer, char **place, char *at, char *copy,
+                                    struct cupel_error *error) {
+    const struct call *call = timer->call;
+    struct cupel_device *device = call->device;
+    const int tensors = call->n_in + call->n_out;
+    for (int i = 0; i < tensors; i++) {
+        const struct view *view = view_at(call, i);
+        const size_t bytes = view_bytes(view);
+        place[i] = at;
+        if (lies_in(call, i) != i) {
+            place[i] = place[lies_in(call, i)];
+            continue;
+        }
+        at += rounded(bytes);
+        if (i >= call->n_in) continue;
+        CUPEL_TRY(device->backend->download(device, copy, view->data, bytes, error));
+        CUPEL_TRY(device->backend->upload(device, place[i], copy, bytes, error));
+    }
+    place[tensors] = at;
+    return CUPEL_OK;
+}
+
+static enum cupel_status fill_places(struct timer *timer, struct cupel_error *error) {
+    const struct call *call = timer->call;
+    const int tensors = call->n_in + call->n_out;
+    char *copy = malloc(timer->bytes);
+    enum cupel_status status = copy ? CUPEL_OK : cupel_fail(error, CUPEL_NOMEM, "no memory to copy inputs");
+    for (int i = 0; i < tensors; i++) timer->places[i] = view_at(call, i)->data;
+    timer->places[tensors] = call->workspace;
+    for (int p = 1; p < timer->count && status == CUPEL_OK; p++)
+        status = fill_place(timer, timer->places + (size_t)p * (size_t)(tensors + 1),
+                            timer->memory + (size_t)(p - 1) * timer->bytes, copy, error);
+    free(copy);
+    return status;
+}
+
+enum cupel_status timer_open(struct call *call, struct timer *timer, struct cupel_error *error) {
+    const struct backend *backend = call->device->backend;
+    const size_t cache = 2 * cache_bytes(call->device), bytes = place_bytes(call);
+    const size_t wanted = cache / bytes + 1;
+    *timer = (struct timer){
+        .call = call, .bytes = bytes, .count = wanted > MOST_PLACES ? MOST_PLACES : (int)wanted};
+    timer->places =
+        calloc((size_t)timer->count * (size_t)(call->n_in + call->n_out + 1), sizeof *timer->places);
+    if (timer->count > 1) timer->memory = backend->alloc(call->device, (size_t)(timer->count - 1) * bytes);
+    if (wanted > MOST_PLACES) timer->scratch = backend->alloc(call->device, cache);
+    enum cupel_status status = CUPEL_NOMEM;
+    if (!timer->places || (timer->count > 1 && !timer->memory) || (wanted > MOST_PLACES && !timer->scratch))
+        cupel_fail(error, status, "no memory for %d times what the node works on", timer->count);
+    else
+        status = fill_places(timer, error);
+    if (status) timer_close(timer);
+    return status;
+}
+
+void timer_close(struct timer *timer) {
+    const struct backend *backend = timer->call->device->backend;
+    if (timer->places && timer->places[0]) bind(timer, 0);
+    if (timer->memory) backend->free(timer->call->device, timer->memory);
+    if (timer->scratch) backend->free(timer->call->device, timer->scratch);
+    free(timer->places);
+    *timer = (struct timer){.call = timer->call};
+}
+
+/* ---- samples ---- */
+
+/* What one sample runs. */
+struct batch {
+    struct timer *timer;
+    int first, runs;
+    bool same; /* place, for all of them */
+    void *recording;
+};
+
+static enum cupel_status run_calls(struct batch *batch, struct cupel_error *error) {
+    for (int r = 0; r < batch->runs; r++) {
+        if (!batch->same) bind(batch->timer, batch->first + r);
+        CUPEL_TRY(call_run(batch->timer->call, error));
+    }
+    return CUPEL_OK;
+}
+
+static enum cupel_status run_batch(void *context, struct cupel_error *error) {
+    struct batch *batch = context;
+    struct cupel_device *device = batch->timer->call->device;
+    if (batch->recording) return device->backend->replay(device, batch->recording, error);
+    return run_calls(batch, error);
+}
+
+static enum cupel_status sample(struct batch *batch, double *seconds, bool *disturbed,
+                                struct cupel_error *error) {
+    CUPEL_TRY(device_time(batch->timer->call->device, run_batch, batch, seconds, disturbed, error));
+    *seconds /= batch->runs;
+    return CUPEL_OK;
+}
+
+/* Where the device replays recordings, microseconds of a kernel are not to be lost among those of its launch. */
+static enum cupel_status record(struct batch *batch, struct cupel_error *error) {
+    struct cupel_device *device = batch->timer->call->device;
+    const struct backend *backend = device->backend;
+    if (!backend->replay) return CUPEL_OK;
+    CUPEL_TRY(backend->record_begin(device, error));
+    enum cupel_status status = backend->record_lane(device, 0, -1, error);
+    if (status == CUPEL_OK) status = run_calls(batch, error);
+    const enum cupel_status ended =
+        backend->record_end(device, &batch->recording, status == CUPEL_OK ? error : NULL);
+    return status != CUPEL_OK ? status : ended;
+}
+
+static void forget(struct batch *batch) {
+    struct cupel_device *device = batch->timer->call->device;
+    if (batch->recording) device->backend->forget(device, batch->recording);
+    bind(batch->timer, 0);
+}
+
+/* Runs a sample needs to be long enough, by how long one takes. */
+static int runs_for(double seconds) {
+    const double runs = seconds > 0 ? hot_sample / seconds : MOST_RUNS;
+    return runs < 1 ? 1 : runs > MOST_RUNS ? MOST_RUNS : (int)runs + 1;
+}
+
+enum cupel_status timer_hot(struct timer *timer, double seconds, struct series *series,
+                            struct cupel_error *error) {
+    struct batch batch = {.timer = timer, .runs = 1, .same = true};
+    double took = 0;
+    bool disturbed;
+    bind(timer, 0);
+    const double start = bench_now();
+    CUPEL_TRY(sample(&batch, &took, &disturbed, error)); /* the caches fill */
+    if (took < hot_sample) CUPEL_TRY(sample(&batch, &took, &disturbed, error));
+    batch.runs = runs_for(took);
+    enum cupel_status status = record(&batch, error);
+    for (int i = 0; i < MOST_SAMPLES && status == CUPEL_OK; i++) {
+        status = sample(&batch, &took, &disturbed, error);
+        if (status == CUPEL_OK) status = series_add(series, took, disturbed, error);
+        if (bench_now() - start > seconds || series_settled(series)) break;
+    }
+    series_end(series);
+    forget(&batch);
+    return status;
+}
+
+/* Makes the caches hold something else. */
+static enum cupel_status flush(const struct timer *timer, int value, struct cupel_error *error) {
+    struct cupel_device *device = timer->call->device;
+    const size_t bytes = 2 * cache_bytes(device);
+    if (!timer->scratch) return CUPEL_OK;
+    return device->backend->fill(device, timer->scratch, value, bytes, error);
+}
+
+/* Each place is used once after the caches have been emptied: one by one, or, where kernels are recorded, all in one
+ * sample. */
+enum cupel_status timer_cold(struct timer *timer, double seconds, struct series *series,
+                             struct cupel_error *error) {
+    const bool together = timer->call->device->backend->replay;
+    struct batch batch = {.timer = timer, .runs = together ? timer->count : 1};
+    const double start = bench_now();
+    double took;
+    bool disturbed;
+    enum cupel_status status = record(&batch, error);
+    for (int i = 0; i < COLD_SAMPLES && status == CUPEL_OK; i++) {
+        batch.first = together ? 0 : i % timer->count;
+        if (batch.first == 0) status = flush(timer, i, error);
+        if (status == CUPEL_OK) status = sample(&batch, &took, &disturbed, error);
+        if (status == CUPEL_OK) status = series_add(series, took, disturbed, error);
+        if (bench_now() - start > seconds || series_settled(series)) break;
+    }
+    series_end(series);
+    forget(&batch);
+    return status;
+}

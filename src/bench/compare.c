@@ -1,0 +1,111 @@
+/* Tells slower and faster rows from noise. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/bench.h"
+
+/* Of fewer rows than MANY the ratios say nothing of the machine: too many of them may be what has changed. */
+enum { MANY = 20 };
+static const double least_change = 0.05, deviations = 4, normal = 1.4826 /* standard deviations in a MAD */;
+
+static const struct cupel_bench_row *find(const struct cupel_bench *bench, const char *name) {
+    for (int i = 0; i < bench->count; i++)
+        if (strcmp(bench->rows[i].name, name) == 0) return &bench->rows[i];
+    return NULL;
+}
+
+static bool is_comparable(const struct cupel_bench_row *row) {
+    return row && row->hot.low > 0 && row->hot.quarter > 0 && row->hot.high > 0;
+}
+
+/* By row: log(new / old), NaN for rows that cannot be compared. */
+static int take_ratios(struct cupel_bench *bench, const struct cupel_bench *old,
+                       const struct cupel_bench_row **partners, double *sorted) {
+    int count = 0;
+    for (int i = 0; i < bench->count; i++) {
+        const struct cupel_bench_row *row = &bench->rows[i], *partner = find(old, row->name);
+        partners[i] = is_comparable(row) && is_comparable(partner) ? partner : NULL;
+        if (partners[i]) sorted[count++] = log(row->hot.quarter / partner->hot.quarter);
+    }
+    sort_numbers(sorted, count);
+    return count;
+}
+
+/* How much slower the machine was by what the headers measured: the median of the three. */
+static double header_shift(const struct cupel_bench *bench, const struct cupel_bench *old) {
+    const double rates[][2] = {{bench->launch, old->launch},
+                               {old->copy_rate, bench->copy_rate},
+                               {old->product_rate, bench->product_rate}};
+    double logs[3];
+    int count = 0;
+    for (int i = 0; i < 3; i++)
+        if (rates[i][0] > 0 && rates[i][1] > 0) logs[count++] = log(rates[i][0] / rates[i][1]);
+    sort_numbers(logs, count);
+    return count ? quantile(logs, count, 0.5) : 0;
+}
+
+static double spread(double *sorted, int count, double shift) {
+    for (int i = 0; i < count; i++) sorted[i] = fabs(sorted[i] - shift);
+    sort_numbers(sorted, count);
+    return normal * quantile(sorted, count, 0.5);
+}
+
+static void judge(struct cupel_bench_row *row, const struct cupel_bench_row *old, double shift,
+                  double least) {
+    const double change = log(row->hot.quarter / old->hot.quarter) - shift;
+    const double slower = log(row->hot.low / old->hot.high) - shift; /* > 0: the intervals do not touch */
+    const double faster = shift - log(row->hot.high / old->hot.low);
+    const double beyond = log1p(least_change);
+    row->change = expm1(change);
+    row->verdict = change > least && slower > beyond    ? CUPEL_BENCH_SLOWER
+                   : change < -least && faster > beyond ? CUPEL_BENCH_FASTER
+                                                        : CUPEL_BENCH_SAME;
+}
+
+static enum cupel_status check(const struct cupel_bench *bench, const struct cupel_bench *old,
+                               struct cupel_error *error) {
+    const struct {
+        const char *what, *new, *old;
+    } texts[] = {{"title", bench->title, old->title},
+                 {"device", bench->device, old->device},
+                 {"precision", bench->precision, old->precision}};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (strcmp(texts[i].new, texts[i].old))
+            return cupel_fail(error, CUPEL_INVALID,
+                              "the two have another %s, '%s' and '%s'; measure both alike", texts[i].what,
+                              texts[i].new, texts[i].old);
+    if (bench->threads != old->threads)
+        return cupel_fail(error, CUPEL_INVALID, "one was measured with %d threads, the other with %d",
+                          bench->threads, old->threads);
+    if (bench->batch != old->batch)
+        return cupel_fail(error, CUPEL_INVALID, "one was measured with batch %lld, the other with %lld",
+                          (long long)bench->batch, (long long)old->batch);
+    return CUPEL_OK;
+}
+
+enum cupel_status cupel_bench_compare(struct cupel_bench *bench, const struct cupel_bench *old,
+                                      struct cupel_error *error) {
+    CUPEL_TRY(check(bench, old, error));
+    const size_t room = (size_t)bench->count + 1;
+    const struct cupel_bench_row **partners = calloc(room, sizeof(struct cupel_bench_row *));
+    double *sorted = calloc(room, sizeof *sorted);
+    const bool has = partners && sorted;
+    const int count = has ? take_ratios(bench, old, partners, sorted) : 0;
+    const double shift = count >= MANY ? quantile(sorted, count, 0.5) : header_shift(bench, old);
+    const double least = count >= MANY ? deviations * spread(sorted, count, shift) : 0;
+    bench->shift = exp(shift);
+    bench->slower = bench->faster = bench->missing = 0;
+    for (int i = 0; has && i < bench->count; i++) {
+        struct cupel_bench_row *row = &bench->rows[i];
+        row->verdict = CUPEL_BENCH_ALONE;
+        if (partners[i])
+            judge(row, partners[i], shift, least > log1p(least_change) ? least : log1p(least_change));
+        bench->slower += row->verdict == CUPEL_BENCH_SLOWER;
+        bench->faster += row->verdict == CUPEL_BENCH_FASTER;
+    }
+    for (int i = 0; i < old->count; i++) bench->missing += !find(bench, old->rows[i].name);
+    free(partners);
+    free(sorted);
+    return has ? CUPEL_OK : cupel_fail(error, CUPEL_NOMEM, "no memory to compare %d rows", bench->count);
+}
