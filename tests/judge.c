@@ -68,8 +68,7 @@ float coarse(double value) {
     return rounded;
 }
 
-bool write_state(struct cupel_store *store, const char *name, const struct cupel_tensor *tensor,
-                 const double *values, struct cupel_error *error) {
+void *case_data(const struct cupel_tensor *tensor, const double *values) {
     int64_t n = tensor_count(tensor);
     size_t size = cupel_dtype_size(tensor->dtype);
     char *data = malloc((size_t)n * size);
@@ -93,7 +92,14 @@ bool write_state(struct cupel_store *store, const char *name, const struct cupel
             break;
         }
     }
-    enum cupel_status status = cupel_store_write(store, name, data, (size_t)n * size, error);
+    return data;
+}
+
+bool write_state(struct cupel_store *store, const char *name, const struct cupel_tensor *tensor,
+                 const double *values, struct cupel_error *error) {
+    void *data = case_data(tensor, values);
+    const size_t bytes = (size_t)tensor_count(tensor) * cupel_dtype_size(tensor->dtype);
+    enum cupel_status status = cupel_store_write(store, name, data, bytes, error);
     free(data);
     return status == CUPEL_OK;
 }

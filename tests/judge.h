@@ -38,6 +38,8 @@ float coarse(double value);
 
 /* Random values of an input's kind, as doubles exact in f32; `salt` tells inputs apart. To be freed. */
 double *case_values(const struct case_input *in, const struct cupel_shape *shape, uint64_t salt);
+/* Doubles as numbers of the tensor's dtype, to be freed. */
+void *case_data(const struct cupel_tensor *tensor, const double *values);
 /* Writes doubles into a state of any dtype. */
 bool write_state(struct cupel_store *store, const char *name, const struct cupel_tensor *tensor,
                  const double *values, struct cupel_error *error);

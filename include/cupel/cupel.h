@@ -2,6 +2,8 @@
 #ifndef CUPEL_H
 #define CUPEL_H
 
+#include "cupel/bench.h"
+#include "cupel/check.h"
 #include "cupel/data.h"
 #include "cupel/gan.h"
 #include "cupel/graph.h"

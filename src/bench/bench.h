@@ -39,16 +39,27 @@ void median_interval(const double *sorted, int count, double *low, double *high)
 
 double bench_now(void);
 
+/* Memory of a device, each of the two more than its caches hold. */
+struct rooms {
+    struct cupel_device *device;
+    char *places, *scratch;
+    size_t bytes;
+};
+enum cupel_status rooms_open(struct cupel_device *device, struct rooms *rooms, struct cupel_error *error);
+void rooms_close(struct rooms *rooms);
+
 /* Where the data of a call lies: of inputs, outputs and workspace, in this order. */
 struct timer {
     struct call *call;
-    char **places; /* by run and tensor; the first run's are the plan's own */
-    int count;     /* of places */
-    char *memory;  /* of all but the first */
-    char *scratch; /* what is written to empty the caches, or NULL: going through the places does that */
-    size_t bytes;  /* of one place */
+    const struct rooms *rooms;
+    char **places;        /* by run and tensor; the first run's are the plan's own, the others in the rooms */
+    int count;            /* of places */
+    bool flushes;         /* the caches hold all places, so that they must be emptied */
+    size_t bytes, stride; /* of one place, and from one to the next */
 };
-enum cupel_status timer_open(struct call *call, struct timer *timer, struct cupel_error *error);
+/* `rooms` are for timer_cold; NULL: it is not used. */
+enum cupel_status timer_open(struct call *call, const struct rooms *rooms, struct timer *timer,
+                             struct cupel_error *error);
 void timer_close(struct timer *timer);
 /* One pass of about so many seconds, and at least one sample. */
 enum cupel_status timer_hot(struct timer *timer, double seconds, struct series *series,
@@ -83,6 +94,8 @@ struct subject {
     bool fuses;          /* as in a model's plan */
     bool sized;          /* as large as in a model: verified smaller */
     double tolerance;    /* of its results; 0: by precision */
+    double half;         /* the same in 16 bits; negative: it is left out there */
+    bool coarse;         /* inputs are rounded to bf16, so that all precisions begin with the same numbers */
     /* Fills in the draft, whose graph is empty; what is wrong the graph says. `batch` and `shrink` are for those that are sized:
      * images, and how often height and width, or the like, are halved. */
     void (*build)(const struct subject *subject, int64_t batch, int shrink, struct draft *draft);
@@ -137,6 +150,8 @@ int64_t roof_size(int roof, const struct cupel_device *device);
 void row_name(const struct node *node, const char *name, enum cupel_bench_part part, char *text, size_t size);
 void row_describe(const struct call *call, const char *name, enum cupel_bench_part part,
                   struct cupel_bench_row *row);
+/* Makes the row's name one of its own. */
+void row_number(const struct cupel_bench *bench, struct cupel_bench_row *row);
 /* What follows from the row's times and the header's rates. */
 void row_rate(const struct cupel_bench *bench, struct cupel_bench_row *row);
 enum cupel_status bench_add(struct cupel_bench *bench, const struct cupel_bench_row *row,
@@ -162,6 +177,5 @@ enum cupel_status bench_subjects(const struct subject *subjects, int count,
 enum cupel_status bench_precision(const struct cupel_bench_options *options,
                                   const struct cupel_device *device, enum cupel_precision *precision,
                                   struct cupel_error *error);
-enum cupel_status filter_open(const char *pattern, regex_t *filter, struct cupel_error *error);
 
 #endif

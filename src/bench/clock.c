@@ -8,7 +8,7 @@
 #include "bench/bench.h"
 
 static const double hot_sample = 50e-6; /* seconds that a sample should last, for the clock to be exact */
-enum { MOST_RUNS = 256, MOST_PLACES = 64, MOST_SAMPLES = 400, COLD_SAMPLES = 32, ALIGN = 256 };
+enum { MOST_RUNS = 256, MOST_PLACES = 64, MOST_SAMPLES = 400, COLD_SAMPLES = 32, ALIGN = 256, LINE = 64 };
 
 double bench_now(void) {
     struct timespec time;
@@ -122,88 +122,101 @@ static enum cupel_status fill_places(struct timer *timer, struct cupel_error *er
     timer->places[tensors] = call->workspace;
     for (int p = 1; p < timer->count && status == CUPEL_OK; p++)
         status = fill_place(timer, timer->places + (size_t)p * (size_t)(tensors + 1),
-                            timer->memory + (size_t)(p - 1) * timer->bytes, copy, error);
+                            timer->rooms->places + (size_t)(p - 1) * timer->stride, copy, error);
     free(copy);
     return status;
 }
 
-enum cupel_status timer_open(struct call *call, struct timer *timer, struct cupel_error *error) {
-    const struct backend *backend = call->device->backend;
-    const size_t cache = 2 * cache_bytes(call->device), bytes = place_bytes(call);
-    const size_t wanted = cache / bytes + 1;
-    *timer = (struct timer){
-        .call = call, .bytes = bytes, .count = wanted > MOST_PLACES ? MOST_PLACES : (int)wanted};
-    timer->places =
-        calloc((size_t)timer->count * (size_t)(call->n_in + call->n_out + 1), sizeof *timer->places);
-    if (timer->count > 1) timer->memory = backend->alloc(call->device, (size_t)(timer->count - 1) * bytes);
-    if (wanted > MOST_PLACES) timer->scratch = backend->alloc(call->device, cache);
-    enum cupel_status status = CUPEL_NOMEM;
-    if (!timer->places || (timer->count > 1 && !timer->memory) || (wanted > MOST_PLACES && !timer->scratch))
-        cupel_fail(error, status, "no memory for %d times what the node works on", timer->count);
-    else
-        status = fill_places(timer, error);
+enum cupel_status rooms_open(struct cupel_device *device, struct rooms *rooms, struct cupel_error *error) {
+    const size_t cache = cache_bytes(device);
+    *rooms = (struct rooms){.device = device, .bytes = cache + cache / 4};
+    rooms->places = device->backend->alloc(device, rooms->bytes);
+    rooms->scratch = device->backend->alloc(device, rooms->bytes);
+    if (rooms->places && rooms->scratch) return CUPEL_OK;
+    rooms_close(rooms);
+    return cupel_fail(error, CUPEL_NOMEM, "no memory for twice %zu MiB, which no cache holds",
+                      rooms->bytes >> 20);
+}
+
+void rooms_close(struct rooms *rooms) {
+    if (rooms->places) rooms->device->backend->free(rooms->device, rooms->places);
+    if (rooms->scratch) rooms->device->backend->free(rooms->device, rooms->scratch);
+    rooms->places = rooms->scratch = NULL;
+}
+
+enum cupel_status timer_open(struct call *call, const struct rooms *rooms, struct timer *timer,
+                             struct cupel_error *error) {
+    const size_t bytes = place_bytes(call), wanted = rooms ? rooms->bytes / bytes + 1 : 1;
+    *timer = (struct timer){.call = call,
+                            .rooms = rooms,
+                            .count = wanted > MOST_PLACES ? MOST_PLACES : (int)wanted,
+                            .bytes = bytes};
+    timer->flushes = wanted > MOST_PLACES;
+    timer->stride =
+        timer->flushes ? rooms->bytes / MOST_PLACES / ALIGN * ALIGN : bytes; /* not what is prefetched */
+    timer->places = calloc((size_t)timer->count * (size_t)(call->n_in + call->n_out + 1), sizeof(char *));
+    const enum cupel_status status =
+        timer->places ? fill_places(timer, error)
+                      : cupel_fail(error, CUPEL_NOMEM, "no memory for %d places", timer->count);
     if (status) timer_close(timer);
     return status;
 }
 
 void timer_close(struct timer *timer) {
-    const struct backend *backend = timer->call->device->backend;
     if (timer->places && timer->places[0]) bind(timer, 0);
-    if (timer->memory) backend->free(timer->call->device, timer->memory);
-    if (timer->scratch) backend->free(timer->call->device, timer->scratch);
     free(timer->places);
-    *timer = (struct timer){.call = timer->call};
+    timer->places = NULL;
 }
 
 /* ---- samples ---- */
 
 /* What one sample runs. */
-struct batch {
+struct sampling {
     struct timer *timer;
     int first, runs;
     bool same; /* place, for all of them */
     void *recording;
 };
 
-static enum cupel_status run_calls(struct batch *batch, struct cupel_error *error) {
-    for (int r = 0; r < batch->runs; r++) {
-        if (!batch->same) bind(batch->timer, batch->first + r);
-        CUPEL_TRY(call_run(batch->timer->call, error));
+static enum cupel_status run_calls(struct sampling *sampling, struct cupel_error *error) {
+    for (int r = 0; r < sampling->runs; r++) {
+        if (!sampling->same) bind(sampling->timer, sampling->first + r);
+        CUPEL_TRY(call_run(sampling->timer->call, error));
     }
     return CUPEL_OK;
 }
 
-static enum cupel_status run_batch(void *context, struct cupel_error *error) {
-    struct batch *batch = context;
-    struct cupel_device *device = batch->timer->call->device;
-    if (batch->recording) return device->backend->replay(device, batch->recording, error);
-    return run_calls(batch, error);
+static enum cupel_status run_sampling(void *context, struct cupel_error *error) {
+    struct sampling *sampling = context;
+    struct cupel_device *device = sampling->timer->call->device;
+    if (sampling->recording) return device->backend->replay(device, sampling->recording, error);
+    return run_calls(sampling, error);
 }
 
-static enum cupel_status sample(struct batch *batch, double *seconds, bool *disturbed,
+static enum cupel_status sample(struct sampling *sampling, double *seconds, bool *disturbed,
                                 struct cupel_error *error) {
-    CUPEL_TRY(device_time(batch->timer->call->device, run_batch, batch, seconds, disturbed, error));
-    *seconds /= batch->runs;
+    CUPEL_TRY(device_time(sampling->timer->call->device, run_sampling, sampling, seconds, disturbed, error));
+    *seconds /= sampling->runs;
     return CUPEL_OK;
 }
 
 /* Where the device replays recordings, microseconds of a kernel are not to be lost among those of its launch. */
-static enum cupel_status record(struct batch *batch, struct cupel_error *error) {
-    struct cupel_device *device = batch->timer->call->device;
+static enum cupel_status record(struct sampling *sampling, struct cupel_error *error) {
+    struct cupel_device *device = sampling->timer->call->device;
     const struct backend *backend = device->backend;
     if (!backend->replay) return CUPEL_OK;
     CUPEL_TRY(backend->record_begin(device, error));
     enum cupel_status status = backend->record_lane(device, 0, -1, error);
-    if (status == CUPEL_OK) status = run_calls(batch, error);
+    if (status == CUPEL_OK) status = run_calls(sampling, error);
     const enum cupel_status ended =
-        backend->record_end(device, &batch->recording, status == CUPEL_OK ? error : NULL);
+        backend->record_end(device, &sampling->recording, status == CUPEL_OK ? error : NULL);
     return status != CUPEL_OK ? status : ended;
 }
 
-static void forget(struct batch *batch) {
-    struct cupel_device *device = batch->timer->call->device;
-    if (batch->recording) device->backend->forget(device, batch->recording);
-    bind(batch->timer, 0);
+static void forget(struct sampling *sampling) {
+    struct cupel_device *device = sampling->timer->call->device;
+    if (sampling->recording) device->backend->forget(device, sampling->recording);
+    bind(sampling->timer, 0);
 }
 
 /* Runs a sample needs to be long enough, by how long one takes. */
@@ -214,31 +227,34 @@ static int runs_for(double seconds) {
 
 enum cupel_status timer_hot(struct timer *timer, double seconds, struct series *series,
                             struct cupel_error *error) {
-    struct batch batch = {.timer = timer, .runs = 1, .same = true};
+    struct sampling sampling = {.timer = timer, .runs = 1, .same = true};
     double took = 0;
     bool disturbed;
     bind(timer, 0);
     const double start = bench_now();
-    CUPEL_TRY(sample(&batch, &took, &disturbed, error)); /* the caches fill */
-    if (took < hot_sample) CUPEL_TRY(sample(&batch, &took, &disturbed, error));
-    batch.runs = runs_for(took);
-    enum cupel_status status = record(&batch, error);
+    CUPEL_TRY(sample(&sampling, &took, &disturbed, error)); /* the caches fill */
+    if (took < hot_sample) CUPEL_TRY(sample(&sampling, &took, &disturbed, error));
+    sampling.runs = runs_for(took);
+    enum cupel_status status = record(&sampling, error);
     for (int i = 0; i < MOST_SAMPLES && status == CUPEL_OK; i++) {
-        status = sample(&batch, &took, &disturbed, error);
+        status = sample(&sampling, &took, &disturbed, error);
         if (status == CUPEL_OK) status = series_add(series, took, disturbed, error);
         if (bench_now() - start > seconds || series_settled(series)) break;
     }
     series_end(series);
-    forget(&batch);
+    forget(&sampling);
     return status;
 }
 
 /* Makes the caches hold something else. */
 static enum cupel_status flush(const struct timer *timer, int value, struct cupel_error *error) {
     struct cupel_device *device = timer->call->device;
-    const size_t bytes = 2 * cache_bytes(device);
-    if (!timer->scratch) return CUPEL_OK;
-    return device->backend->fill(device, timer->scratch, value, bytes, error);
+    if (!timer->flushes) return CUPEL_OK;
+    if (device->backend->time_begin)
+        return device->backend->fill(device, timer->rooms->scratch, value, timer->rooms->bytes, error);
+    /* A long memset goes past the caches. */
+    for (size_t i = 0; i < timer->rooms->bytes; i += LINE) timer->rooms->scratch[i] = (char)(value + 1);
+    return CUPEL_OK;
 }
 
 /* Each place is used once after the caches have been emptied: one by one, or, where kernels are recorded, all in one
@@ -246,19 +262,19 @@ static enum cupel_status flush(const struct timer *timer, int value, struct cupe
 enum cupel_status timer_cold(struct timer *timer, double seconds, struct series *series,
                              struct cupel_error *error) {
     const bool together = timer->call->device->backend->replay;
-    struct batch batch = {.timer = timer, .runs = together ? timer->count : 1};
+    struct sampling sampling = {.timer = timer, .runs = together ? timer->count : 1};
     const double start = bench_now();
     double took;
     bool disturbed;
-    enum cupel_status status = record(&batch, error);
+    enum cupel_status status = record(&sampling, error);
     for (int i = 0; i < COLD_SAMPLES && status == CUPEL_OK; i++) {
-        batch.first = together ? 0 : i % timer->count;
-        if (batch.first == 0) status = flush(timer, i, error);
-        if (status == CUPEL_OK) status = sample(&batch, &took, &disturbed, error);
+        sampling.first = together ? 0 : i % timer->count;
+        if (sampling.first == 0) status = flush(timer, i, error);
+        if (status == CUPEL_OK) status = sample(&sampling, &took, &disturbed, error);
         if (status == CUPEL_OK) status = series_add(series, took, disturbed, error);
         if (bench_now() - start > seconds || series_settled(series)) break;
     }
     series_end(series);
-    forget(&batch);
+    forget(&sampling);
     return status;
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "bench/bench.h"
-#include "philox.h"
+#include "check/check.h"
 
 static const double most_work = 4e8; /* of the device `reference`, in FLOPs and elements */
 enum { MOST_SHRINK = 8, UPSTREAM = 100 /* salt */ };
@@ -120,10 +120,12 @@ void rig_close(struct rig *rig) {
 
 /* What no output needs is not in the store. */
 static enum cupel_status write_values(struct rig *rig, const struct cupel_tensor *state, void *values,
-                                      struct cupel_error *error) {
+                                      bool coarse, struct cupel_error *error) {
     struct cupel_error missing = {0};
     if (!values) return cupel_fail(error, CUPEL_NOMEM, "no memory for random numbers");
     const size_t bytes = (size_t)tensor_count(state) * cupel_dtype_size(state->dtype);
+    for (int64_t i = 0; coarse && state->dtype == CUPEL_F32 && i < tensor_count(state); i++)
+        ((float *)values)[i] = round_to(((float *)values)[i], CUPEL_BF16);
     const enum cupel_status status =
         cupel_store_write(rig->store, state->node->attr.state.name, values, bytes, &missing);
     free(values);
@@ -134,13 +136,15 @@ static enum cupel_status write_values(struct rig *rig, const struct cupel_tensor
 enum cupel_status rig_run(const struct subject *subject, struct rig *rig, struct cupel_error *error) {
     const struct draft *draft = &rig->draft;
     for (int i = 0; i < draft->n_in; i++)
-        CUPEL_TRY(write_values(rig, draft->in[i], subject->values(subject, i, draft->in[i]), error));
+        CUPEL_TRY(write_values(rig, draft->in[i], subject->values(subject, i, draft->in[i]), subject->coarse,
+                               error));
     for (int o = 0; subject->differentiates && o < draft->n_out; o++) {
         char name[24];
         upstream_name(name, sizeof name, o);
         const struct cupel_tensor *upstream = cupel_state_latest(draft->graph, name);
         if (upstream)
-            CUPEL_TRY(write_values(rig, upstream, random_values(upstream, (uint64_t)(UPSTREAM + o)), error));
+            CUPEL_TRY(write_values(rig, upstream, random_values(upstream, (uint64_t)(UPSTREAM + o)),
+                                   subject->coarse, error));
     }
     return cupel_run(rig->plan, error);
 }
@@ -187,7 +191,8 @@ static enum cupel_status compare(const struct subject *subject, struct rig *rig,
 static double tolerance_of(const struct subject *subject, enum cupel_precision precision) {
     static const double usual[] = {1e-5, 1e-3, 1e-2, 1e-2};
     const double least = subject->sized ? 3 * usual[precision] : usual[precision]; /* sums are long */
-    return subject->tolerance > least ? subject->tolerance : least;
+    const double own = precision >= CUPEL_PRECISION_BF16 ? subject->half : subject->tolerance;
+    return own > least ? own : least;
 }
 
 static enum cupel_status verify_at(const struct subject *subject, struct cupel_device *device,

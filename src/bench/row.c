@@ -94,6 +94,16 @@ void row_describe(const struct call *call, const char *name, enum cupel_bench_pa
     snprintf(row->engine, sizeof row->engine, "%s", call->engine ? call->engine : "-");
 }
 
+void row_number(const struct cupel_bench *bench, struct cupel_bench_row *row) {
+    int same = 1;
+    const size_t length = strlen(row->name);
+    for (int i = bench->count - 1; i >= 0; i--)
+        if (strncmp(bench->rows[i].name, row->name, length) == 0 &&
+            (!bench->rows[i].name[length] || bench->rows[i].name[length] == '#'))
+            same++;
+    if (same > 1) snprintf(row->name + length, sizeof row->name - length, "#%d", same);
+}
+
 void row_rate(const struct cupel_bench *bench, struct cupel_bench_row *row) {
     const double seconds = row->cold.samples ? row->cold.median : row->hot.median;
     if (!(seconds > 0)) return;

@@ -17,7 +17,7 @@ struct layer {
     enum kind kind;
     int64_t channels, size; /* of the image that comes in, size x size; features of a linear layer, and 0 */
     int64_t out;            /* channels or features; parameters of an optimizer */
-    int64_t kernel, stride, pad;
+    int kernel, stride, pad;
     bool bias;
 };
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "bench/bench.h"
+#include "check/check.h"
 
 enum { PASSES = 5, MORE_PASSES = 4, SECOND_LOOKS = 3 };
 static const double usual_seconds = 0.25;
@@ -24,6 +25,7 @@ struct work {
     struct cupel_bench *bench;
     struct cupel_device *device;
     struct cupel_plan_options plan;
+    struct rooms rooms;
     double seconds; /* of one pass of one row */
     regex_t filter;
     bool has_filter;
@@ -33,14 +35,6 @@ struct work {
 };
 
 /* ---- which ---- */
-
-enum cupel_status filter_open(const char *pattern, regex_t *filter, struct cupel_error *error) {
-    const int code = regcomp(filter, pattern, REG_EXTENDED | REG_NOSUB);
-    if (code == 0) return CUPEL_OK;
-    char message[200];
-    regerror(code, filter, message, sizeof message);
-    return cupel_fail(error, CUPEL_INVALID, "'%.80s' is no regular expression: %s", pattern, message);
-}
 
 static bool matches(const struct work *work, const char *text) {
     return !work->has_filter || regexec(&work->filter, text, 0, NULL, 0) == 0;
@@ -96,7 +90,8 @@ static enum cupel_status admit(struct work *work, int index, char *verified, siz
         return CUPEL_OK;
     }
     work->bench->skipped++;
-    if (subject->sized && slow) return CUPEL_OK;
+    const bool half = work->plan.precision >= CUPEL_PRECISION_BF16;
+    if ((subject->sized && slow) || (half && subject->half < 0)) return CUPEL_OK;
     struct search search = {.work = work};
     struct subject_survey survey = {.visit = match_node, .context = &search};
     CUPEL_TRY(subject_survey(subject, batch_of(work, index), 0, &survey, error));
@@ -118,23 +113,12 @@ static struct timed *find_timed(struct work *work, int subject, int call) {
     return NULL;
 }
 
-/* Makes the row's name one of its own. */
-static void number_name(const struct cupel_bench *bench, struct cupel_bench_row *row) {
-    int same = 1;
-    const size_t length = strlen(row->name);
-    for (int i = bench->count - 1; i >= 0; i--)
-        if (strncmp(bench->rows[i].name, row->name, length) == 0 &&
-            (!bench->rows[i].name[length] || bench->rows[i].name[length] == '#'))
-            same++;
-    if (same > 1) snprintf(row->name + length, sizeof row->name - length, "#%d", same);
-}
-
 static enum cupel_status add_timed(struct work *work, int subject, int number, const struct call *call,
                                    const char *verified, struct cupel_error *error) {
     struct cupel_bench_row row;
     row_describe(call, work->subjects[subject].name, node_part(call->node), &row);
     if (subject >= ROOFS && !matches(work, row.name) && !matches(work, row.op)) return CUPEL_OK;
-    number_name(work->bench, &row);
+    row_number(work->bench, &row);
     snprintf(row.verified, sizeof row.verified, "%s", verified);
     if (work->n_timed == work->room) {
         const int room = work->room ? 2 * work->room : 64;
@@ -152,7 +136,7 @@ static enum cupel_status add_timed(struct work *work, int subject, int number, c
 static enum cupel_status time_call(struct work *work, struct timed *timed, struct call *call,
                                    struct cupel_error *error) {
     struct timer timer;
-    CUPEL_TRY(timer_open(call, &timer, error));
+    CUPEL_TRY(timer_open(call, &work->rooms, &timer, error));
     enum cupel_status status = timer_hot(&timer, work->seconds / 2, &timed->hot, error);
     if (status == CUPEL_OK) status = timer_cold(&timer, work->seconds / 2, &timed->cold, error);
     timer_close(&timer);
@@ -255,9 +239,14 @@ static enum cupel_status judge(struct work *work, const char *against, struct cu
 }
 
 static enum cupel_status measure(struct work *work, const char *against, struct cupel_error *error) {
-    if (work->options->filter) CUPEL_TRY(filter_open(work->options->filter, &work->filter, error));
+    CUPEL_TRY(filter_compile(work->options->filter, &work->filter, error));
     work->has_filter = work->options->filter;
-    for (int p = 0; p < PASSES; p++) CUPEL_TRY(pass(work, p, PASSES, NULL, error));
+    for (int p = 0; p < PASSES; p++) {
+        CUPEL_TRY(pass(work, p, PASSES, NULL, error));
+        if (work->has_filter && work->bench->count == ROOFS)
+            return cupel_fail(error, CUPEL_INVALID, "the filter '%.80s' matches nothing",
+                              work->options->filter);
+    }
     summarise(work);
     return against ? judge(work, against, error) : CUPEL_OK;
 }
@@ -273,8 +262,10 @@ static enum cupel_status open_work(struct work *work, const struct subject *subj
     if (count) memcpy(all + ROOFS, subjects, (size_t)count * sizeof *all);
     CUPEL_TRY(cupel_device_open(run->device ? run->device : "auto", run->threads, &work->device, error));
     CUPEL_TRY(bench_precision(work->options, work->device, &work->plan.precision, error));
+    for (int s = 0; s < work->count; s++) all[s].coarse = work->plan.precision >= CUPEL_PRECISION_BF16;
     work->plan.everywhere = true; /* what is benchmarked is the kernel of that type */
     work->plan.deterministic = run->deterministic;
+    CUPEL_TRY(rooms_open(work->device, &work->rooms, error));
     bench_describe(work->bench, "ops", work->device, work->plan.precision);
     return CUPEL_OK;
 }
@@ -303,6 +294,7 @@ enum cupel_status bench_subjects(const struct subject *subjects, int count,
     free(work.timed);
     free(work.left_out);
     free((void *)work.subjects);
+    rooms_close(&work.rooms);
     cupel_device_close(work.device);
     return status;
 }

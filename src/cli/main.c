@@ -43,6 +43,13 @@ static const struct command commands[] = {
      "then both take some steps on their own. `ops` runs all cases that kernels are tested with; `--repro`\n"
      "what a check saved. Needs no data set. Exit status 1 when something differs.",
      command_check},
+    {"bench", COMMAND_BENCH, "MODEL|ops",
+     "Time a training step, or kernels one by one, and compare with an earlier time",
+     "`ops` times the nodes of the case table and of known models, after checking their results; a model is\n"
+     "timed step by step and node by node. Needs no data set. Exit status 1 when something has become "
+     "slower\n"
+     "beyond noise, or gives wrong results.",
+     command_bench},
     {"doctor", COMMAND_DOCTOR, "", "Show versions, devices, processor and data set, and what is missing",
      NULL, command_doctor},
 };

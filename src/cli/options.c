@@ -31,7 +31,7 @@ struct option {
 
 enum {
     WITH_MODEL = COMMAND_TRAIN | COMMAND_EVAL | COMMAND_PREDICT | COMMAND_SAMPLE | COMMAND_PLAN |
-                 COMMAND_DUMP | COMMAND_CHECK,
+                 COMMAND_DUMP | COMMAND_CHECK | COMMAND_BENCH,
     NEEDS_WEIGHTS = COMMAND_EVAL | COMMAND_PREDICT | COMMAND_SAMPLE,
 };
 
@@ -89,6 +89,17 @@ static const struct option options[] = {
      .help = "instead of a model: run what such a file, or a directory of them, has"},
     {"--verbose", COMMAND_CHECK, 0, OPTION_SWITCH, NULL, AT(verbose),
      .help = "show all nodes, not only failures and the worst"},
+    {"--filter", COMMAND_BENCH, 0, OPTION_TEXT, "REGEX", AT(filter),
+     .help = "only rows whose name or op it matches"},
+    {"--seconds", COMMAND_BENCH, 0, OPTION_TEXT, "NUMBER", AT(seconds),
+     .help = "the most to spend on timing a row (default 0.25), or a model's step (default 5)"},
+    {"--json", COMMAND_BENCH, 0, OPTION_TEXT, "FILE", AT(json), .help = "write what was measured as JSON"},
+    {"--compare", COMMAND_BENCH, 0, OPTION_TEXT, "FILE", AT(compare),
+     .help = "tell what is slower or faster than in such a file; exit status 1 when something is slower"},
+    {"--trace", COMMAND_BENCH, 0, OPTION_TEXT, "FILE", AT(trace),
+     .help = "model: write one step as a Chrome trace, for chrome://tracing"},
+    {"--batch", COMMAND_BENCH, 0, OPTION_NUMBER, "N", AT(batch), 1, 1 << 24,
+     "images in a batch (default: the model's; ops: 4 on cpu, 64 on cuda)"},
     {"--steps", COMMAND_DUMP, COMMAND_DUMP, OPTION_NUMBER, "N", AT(steps), 1, INT32_MAX,
      .help = "training steps to run on that batch"},
     {"--out", COMMAND_DUMP, COMMAND_DUMP, OPTION_TEXT, "FILE", AT(out),
@@ -109,7 +120,7 @@ static const struct option options[] = {
      AT(batch), 1, 1 << 24, "images in a batch"},
     {"--seed", COMMAND_TRAIN | COMMAND_EVAL | COMMAND_SAMPLE | COMMAND_DUMP | COMMAND_CHECK, 0, OPTION_NUMBER,
      "N", AT(seed), 0, INT64_C(1) << 53, "seed of all random numbers"},
-    {"--deterministic", COMMAND_TRAIN | COMMAND_DUMP | COMMAND_CHECK, 0, OPTION_SWITCH, NULL,
+    {"--deterministic", COMMAND_TRAIN | COMMAND_DUMP | COMMAND_CHECK | COMMAND_BENCH, 0, OPTION_SWITCH, NULL,
      AT(deterministic), .help = "the same bits in every run on this device (cpu and reference always are)"},
     {"--stream", COMMAND_TRAIN | COMMAND_EVAL, 0, OPTION_SWITCH, NULL, AT(stream),
      .help = "send each batch to the device, though all images would fit there"},

@@ -19,7 +19,7 @@ struct arguments {
     const char *data, *device, *precision, *out, *weights, *init, *batch_file;
     const char *features, *features_weights; /* a classifier's model and weights */
     const char *grid, *label, *vector, *latents, *batchnorm;
-    const char *against, *filter, *tolerance, *json, *junit, *save_repro, *repro;
+    const char *against, *filter, *tolerance, *json, *junit, *save_repro, *repro, *compare, *seconds, *trace;
     int64_t epochs, steps, sample_steps, batch, seed, threads, count, repeat; /* 0: not given; the seed -1 */
     bool deterministic, stream, resume, single, interpolate, skip_bad, verbose;
     const char **settings; /* of --set */
@@ -47,6 +47,7 @@ enum {
     COMMAND_SAMPLE = 1 << 6,
     COMMAND_DATA = 1 << 7,
     COMMAND_CHECK = 1 << 8,
+    COMMAND_BENCH = 1 << 9,
 };
 
 int command_train(const struct arguments *arguments);
@@ -57,6 +58,7 @@ int command_plan(const struct arguments *arguments);
 int command_dump(const struct arguments *arguments);
 int command_data(const struct arguments *arguments);
 int command_check(const struct arguments *arguments);
+int command_bench(const struct arguments *arguments);
 int command_doctor(const struct arguments *arguments);
 
 /* Reads argv behind the command's name. On a mistake, or when help was asked for, prints it, sets

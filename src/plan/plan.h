@@ -80,12 +80,9 @@ struct cupel_device *store_device(const struct cupel_store *store);
 /* Writes the op's name; a chain's is those of its steps: "mul+add+relu" (print.c). */
 void node_op_text(const struct node *node, char *text, size_t size);
 
-<<<<<<< HEAD
-=======
 /* Bytes of the call's inputs and outputs (print.c). */
 double call_bytes(const struct call *call);
 
->>>>>>> 468b615 (bench: times nodes hot and cold, compares with a file)
 /* A view of a tensor, its data not yet known. */
 struct view view_of(const struct cupel_tensor *tensor);
 
