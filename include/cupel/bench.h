@@ -30,8 +30,8 @@ struct cupel_bench_options {
  * a quarter of the samples of one pass are faster. Its interval is one of the median over the passes that holds for every
  * distribution (order statistics; at least 92 %, with fewer than five passes the range). */
 struct cupel_bench_time {
-    int samples, passes; /* 0: not measured; all others are then 0 */
-    double median, p95;  /* of all samples */
+    int samples, passes;      /* 0: not measured; all others are then 0 */
+    double best, median, p95; /* of all samples */
     double
         noise; /* half the width of the median's interval, found likewise over samples, as a part of the median */
     double quarter, low, high; /* see above */

@@ -224,7 +224,7 @@ struct subject sized_subject(int index) {
 static const char *const roof_names[ROOFS] = {"roof/copy", "roof/product", "roof/launch"};
 
 int64_t roof_size(int roof, const struct cupel_device *device) {
-    static const int64_t of_cpu[ROOFS] = {128, 1024, 1}, of_cuda[ROOFS] = {1024, 8192, 1},
+    static const int64_t of_cpu[ROOFS] = {64, 512, 1}, of_cuda[ROOFS] = {1024, 8192, 1},
                          of_others[ROOFS] = {8, 128, 1};
     const char *name = device->backend->name;
     return (strcmp(name, "cpu") == 0 ? of_cpu : strcmp(name, "cuda") == 0 ? of_cuda : of_others)[roof];

@@ -120,6 +120,7 @@ struct cupel_bench_time series_summary(const struct series *series) {
     }
     memcpy(sorted, series->seconds, (size_t)series->count * sizeof *sorted);
     sort_numbers(sorted, series->count);
+    time.best = sorted[0];
     time.median = quantile(sorted, series->count, 0.5);
     time.p95 = quantile(sorted, series->count, 0.95);
     time.noise = relative_width(sorted, series->count);

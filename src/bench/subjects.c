@@ -145,6 +145,8 @@ static enum cupel_status time_call(struct work *work, struct timed *timed, struc
 
 static bool is_timed(const struct subject *subject, const struct cupel_plan *plan, const struct call *call) {
     bool has = false;
+    const bool moves = call->node->op == OP_relayout || call->node->op == OP_cast;
+    if (subject->sized && moves) return false; /* models have them at their ends, if at all */
     for (int c = 0; c < plan->n_calls; c++) has = has || plan->calls[c].node->op == subject->op;
     return !has || call->node->op == subject->op;
 }
@@ -197,10 +199,6 @@ static enum cupel_status pass(struct work *work, int number, int all, const bool
 
 /* ---- the whole ---- */
 
-static double least(const struct cupel_bench_time *time) {
-    return time->low > 0 ? time->low : INFINITY;
-}
-
 static void summarise(struct work *work) {
     struct cupel_bench *bench = work->bench;
     for (int i = 0; i < work->n_timed; i++) {
@@ -210,8 +208,8 @@ static void summarise(struct work *work) {
     }
     for (int i = 0; i < work->n_timed && work->timed[i].subject < ROOFS; i++) {
         const struct cupel_bench_row *row = &bench->rows[work->timed[i].row];
-        if (work->timed[i].subject == ROOF_COPY) bench->copy_rate = row->bytes / least(&row->cold);
-        if (work->timed[i].subject == ROOF_PRODUCT) bench->product_rate = row->flops / least(&row->hot);
+        if (work->timed[i].subject == ROOF_COPY) bench->copy_rate = row->bytes / row->cold.best;
+        if (work->timed[i].subject == ROOF_PRODUCT) bench->product_rate = row->flops / row->hot.best;
         if (work->timed[i].subject == ROOF_LAUNCH) bench->launch = row->hot.quarter;
     }
     for (int i = 0; i < bench->count; i++) row_rate(bench, &bench->rows[i]);
