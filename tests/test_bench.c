@@ -16,7 +16,7 @@ Test(bench, an_interval_of_the_median_is_of_order_statistics) {
     static const struct {
         int count, order;
     } known[] = {{1, 1},  {2, 1},  {5, 1},  {7, 1},    {8, 2},     {10, 2},
-                 {11, 3}, {15, 4}, {20, 6}, {100, 42}, {2000, 956}};
+                 {11, 3}, {15, 4}, {20, 6}, {100, 41}, {2000, 956}};
     double *numbers = malloc(2000 * sizeof *numbers);
     for (int i = 0; i < 2000; i++) numbers[i] = i + 1;
     for (size_t k = 0; k < sizeof known / sizeof *known; k++) {

@@ -233,6 +233,11 @@ enum cupel_status timer_hot(struct timer *timer, double seconds, struct series *
     bind(timer, 0);
     const double start = bench_now();
     CUPEL_TRY(sample(&sampling, &took, &disturbed, error)); /* the caches fill */
+    if (took > seconds) {                                   /* once is enough */
+        CUPEL_TRY(series_add(series, took, disturbed, error));
+        series_end(series);
+        return CUPEL_OK;
+    }
     if (took < hot_sample) CUPEL_TRY(sample(&sampling, &took, &disturbed, error));
     sampling.runs = runs_for(took);
     enum cupel_status status = record(&sampling, error);

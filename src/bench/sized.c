@@ -31,7 +31,7 @@ static const struct layer layers[] = {
     {"lenet5/relu2", RELU, 16, 10},
     {"lenet5/pool1", MAXPOOL, 6, 28, 0, 2, 2, 0},
     {"lenet5/pool2", MAXPOOL, 16, 10, 0, 2, 2, 0},
-    {"lenet5/adam", ADAM, .out = 61706},
+    {"lenet5/adam", ADAM, .out = 61760},
     {"dcgan64/generator.first", DECONV, 100, 1, 512, 4, 1, 0},
     {"dcgan64/generator.up.0", DECONV, 512, 4, 256, 4, 2, 1},
     {"dcgan64/generator.up.1", DECONV, 256, 8, 128, 4, 2, 1},
