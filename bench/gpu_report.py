@@ -82,6 +82,7 @@ def main():
         "training": trainings(work),
         "torch": read(work / "torch.json"),
         "bandwidth": read(work / "bandwidth.jsonl", lines=True),
+        "bench": read(work / "bench.json"),
     }
     if report["bandwidth"]:
         report["copy_gb_per_s"] = measure_copy()
@@ -106,6 +107,12 @@ def main():
         page += ["## Kernels that move memory",
                  f"A copy on the device by PyTorch: {f'{copy:.0f} GB/s' if copy else 'not measured'}, bytes read and written counted.",
                  table(("kernel", "type", "us", "GB/s", "of a copy", "aim"), rows)]
+    if report["bench"]:
+        page += ["## Kernels of known models, by `cupel bench ops`", table(
+            ("row", "shape", "engine", "cold us", "hot us", "GFLOP/s", "GB/s", "roof", "bound"),
+            [(row["name"], row["shape"], row["engine"], f"{1e6 * row['cold']['median']:.1f}",
+              f"{1e6 * row['hot']['median']:.1f}", f"{row['gflops']:.0f}", f"{row['gbytes']:.0f}", f"{row['roof']:.2f}",
+              row["bound"] or row["note"]) for row in report["bench"]["rows"]])]
     page += ["## The machine", "```\n" + "\n".join(report["doctor"]) + "\n```"]
 
     out.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@
 # usage: scripts/gpu.sh [--build DIR] [--only STEPS] [--out DIR]
 #        scripts/gpu.sh --pack DIR [--build DIR]
 #   --build  what to run: a build folder or one made by --pack (default: build-gpu if it is there, else build, which is then made)
-#   --only   some of: doctor,judge,tests,emulator,sanitizer,train,torch,bandwidth (default: all)
+#   --only   some of: doctor,judge,tests,emulator,sanitizer,train,torch,bandwidth,bench (default: all)
 #   --out    where the report goes (default: bench/results)
 #   --pack   builds for any x86-64 machine with a GPU of sm_90 (or takes the build of this very machine that --build names), and puts
 #            into DIR all that this script needs but the sources: programs, Debian's libraries that they link, Fashion-MNIST
@@ -25,7 +25,7 @@ usage() {
     exit 2
 }
 
-build= only=doctor,judge,tests,emulator,sanitizer,train,torch,bandwidth out=bench/results pack=
+build= only=doctor,judge,tests,emulator,sanitizer,train,torch,bandwidth,bench out=bench/results pack=
 while [ $# -gt 0 ]; do
     [ $# -ge 2 ] || usage
     case "$1" in
@@ -252,6 +252,10 @@ fi
 if wanted bandwidth; then
     check "speed of single kernels" 300 "$build/bench/bandwidth" cuda 256
     grep '^{' "$work/log" >"$work/bandwidth.jsonl"
+fi
+if wanted bench; then
+    check "kernels timed" 580 "$build/cupel" bench ops --device cuda --seconds 0.1 --filter '^(lenet5|dcgan64|resnet18|vgg16)/' \
+        --json "$work/bench.json"
 fi
 
 if "$python" bench/gpu_report.py "$work" "$out"; then

@@ -31,6 +31,7 @@ struct cupel_bench_options {
  * distribution (order statistics; at least 92 %, with fewer than five passes the range). */
 struct cupel_bench_time {
     int samples, passes;      /* 0: not measured; all others are then 0 */
+    int quiet;                /* passes in which other programs did not disturb all samples */
     double best, median, p95; /* of all samples */
     double
         noise; /* half the width of the median's interval, found likewise over samples, as a part of the median */

@@ -9,19 +9,22 @@
 
 /* ---- statistics (statistics.c) ---- */
 
-/* Times in the order in which they were taken, pass after pass. */
+/* Times in the order in which they were taken, pass after pass. `use` is the processor's time of all threads over the time that
+ * passed. Where other programs take the processor, or a thread that is waited for has none, it is less than in other samples
+ * of the same work: these were disturbed and do not count, unless there are hardly any others. */
 enum { MOST_PASSES = 64 };
 struct series {
-    double *seconds;
+    struct sample {
+        double seconds, use;
+        int pass;
+    } * samples;
     int count, room;
-    int begun;                   /* samples before the pass under way */
-    int disturbed;               /* of the pass under way, kept behind the others until it ends */
-    double quarter[MOST_PASSES]; /* of each pass that has ended */
-    int passes;
+    int passes; /* that have ended */
+    double use; /* the largest */
 };
-/* Adds a sample to the pass under way; one that was `disturbed` counts only if there are hardly any others. */
-enum cupel_status series_add(struct series *series, double seconds, bool disturbed,
-                             struct cupel_error *error);
+enum cupel_status series_add(struct series *series, double seconds, double use, struct cupel_error *error);
+/* Samples of the pass under way that count. */
+int series_quiet(const struct series *series);
 /* Whether the pass under way has seen enough: its median is known to 2 %. */
 bool series_settled(const struct series *series);
 /* Ends the pass. */
@@ -67,10 +70,11 @@ enum cupel_status timer_hot(struct timer *timer, double seconds, struct series *
 enum cupel_status timer_cold(struct timer *timer, double seconds, struct series *series,
                              struct cupel_error *error);
 
-/* Times what `run` does, which may only enqueue it, with the device's clock. */
+/* Times what `run` does, which may only enqueue it, with the device's clock; `use` as of a series, 1 where that is not to be
+ * known. */
 enum cupel_status device_time(struct cupel_device *device,
                               enum cupel_status (*run)(void *context, struct cupel_error *error),
-                              void *context, double *seconds, bool *disturbed, struct cupel_error *error);
+                              void *context, double *seconds, double *use, struct cupel_error *error);
 
 /* Calls the kernel once. */
 enum cupel_status call_run(struct call *call, struct cupel_error *error);

@@ -1,14 +1,22 @@
 /* Timing one call: again and again on the same memory, and on memory that is in no cache. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "bench/bench.h"
 
 static const double hot_sample = 50e-6; /* seconds that a sample should last, for the clock to be exact */
-enum { MOST_RUNS = 256, MOST_PLACES = 64, MOST_SAMPLES = 400, COLD_SAMPLES = 32, ALIGN = 256, LINE = 64 };
+enum {
+    MOST_RUNS = 256,
+    MOST_PLACES = 64,
+    MOST_SAMPLES = 400,
+    COLD_SAMPLES = 32,
+    ALIGN = 256,
+    LINE = 64,
+    LEAST_SAMPLES = 3,
+    PATIENCE = 4
+};
 
 double bench_now(void) {
     struct timespec time;
@@ -16,27 +24,28 @@ double bench_now(void) {
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-/* How often the system has taken the processor away from this program. */
-static long interruptions(void) {
-    struct rusage usage;
-    return getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_nivcsw : 0;
+/* Processor's time of all threads. */
+static double processor_time(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
 enum cupel_status device_time(struct cupel_device *device,
                               enum cupel_status (*run)(void *context, struct cupel_error *error),
-                              void *context, double *seconds, bool *disturbed, struct cupel_error *error) {
+                              void *context, double *seconds, double *use, struct cupel_error *error) {
     const struct backend *backend = device->backend;
-    *disturbed = false;
+    *use = 1;
     if (backend->time_begin) {
         CUPEL_TRY(backend->time_begin(device, error));
         CUPEL_TRY(run(context, error));
         return backend->time_end(device, seconds, error);
     }
-    const long before = interruptions();
-    const double start = bench_now();
+    const double before = processor_time(), start = bench_now();
     CUPEL_TRY(run(context, error));
     *seconds = bench_now() - start;
-    *disturbed = interruptions() != before;
+    if (*seconds >= hot_sample / 2)
+        *use = (processor_time() - before) / *seconds; /* else looking takes too long */
     return CUPEL_OK;
 }
 
@@ -193,9 +202,9 @@ static enum cupel_status run_sampling(void *context, struct cupel_error *error) 
     return run_calls(sampling, error);
 }
 
-static enum cupel_status sample(struct sampling *sampling, double *seconds, bool *disturbed,
+static enum cupel_status sample(struct sampling *sampling, double *seconds, double *use,
                                 struct cupel_error *error) {
-    CUPEL_TRY(device_time(sampling->timer->call->device, run_sampling, sampling, seconds, disturbed, error));
+    CUPEL_TRY(device_time(sampling->timer->call->device, run_sampling, sampling, seconds, use, error));
     *seconds /= sampling->runs;
     return CUPEL_OK;
 }
@@ -225,26 +234,32 @@ static int runs_for(double seconds) {
     return runs < 1 ? 1 : runs > MOST_RUNS ? MOST_RUNS : (int)runs + 1;
 }
 
+/* Whether a pass may end: it knows enough, or its time is up and it is not just about to. */
+static bool is_done(const struct series *series, double elapsed, double seconds) {
+    return series_settled(series) || elapsed > PATIENCE * seconds ||
+           (elapsed > seconds && series_quiet(series) >= LEAST_SAMPLES);
+}
+
 enum cupel_status timer_hot(struct timer *timer, double seconds, struct series *series,
                             struct cupel_error *error) {
     struct sampling sampling = {.timer = timer, .runs = 1, .same = true};
     double took = 0;
-    bool disturbed;
+    double use;
     bind(timer, 0);
     const double start = bench_now();
-    CUPEL_TRY(sample(&sampling, &took, &disturbed, error)); /* the caches fill */
-    if (took > seconds) {                                   /* once is enough */
-        CUPEL_TRY(series_add(series, took, disturbed, error));
+    CUPEL_TRY(sample(&sampling, &took, &use, error)); /* the caches fill */
+    if (took > seconds) {                             /* once is enough */
+        CUPEL_TRY(series_add(series, took, use, error));
         series_end(series);
         return CUPEL_OK;
     }
-    if (took < hot_sample) CUPEL_TRY(sample(&sampling, &took, &disturbed, error));
+    if (took < hot_sample) CUPEL_TRY(sample(&sampling, &took, &use, error));
     sampling.runs = runs_for(took);
     enum cupel_status status = record(&sampling, error);
     for (int i = 0; i < MOST_SAMPLES && status == CUPEL_OK; i++) {
-        status = sample(&sampling, &took, &disturbed, error);
-        if (status == CUPEL_OK) status = series_add(series, took, disturbed, error);
-        if (bench_now() - start > seconds || series_settled(series)) break;
+        status = sample(&sampling, &took, &use, error);
+        if (status == CUPEL_OK) status = series_add(series, took, use, error);
+        if (is_done(series, bench_now() - start, seconds)) break;
     }
     series_end(series);
     forget(&sampling);
@@ -270,13 +285,13 @@ enum cupel_status timer_cold(struct timer *timer, double seconds, struct series 
     struct sampling sampling = {.timer = timer, .runs = together ? timer->count : 1};
     const double start = bench_now();
     double took;
-    bool disturbed;
+    double use;
     enum cupel_status status = record(&sampling, error);
     for (int i = 0; i < COLD_SAMPLES && status == CUPEL_OK; i++) {
         sampling.first = together ? 0 : i % timer->count;
         if (sampling.first == 0) status = flush(timer, i, error);
-        if (status == CUPEL_OK) status = sample(&sampling, &took, &disturbed, error);
-        if (status == CUPEL_OK) status = series_add(series, took, disturbed, error);
+        if (status == CUPEL_OK) status = sample(&sampling, &took, &use, error);
+        if (status == CUPEL_OK) status = series_add(series, took, use, error);
         if (bench_now() - start > seconds || series_settled(series)) break;
     }
     series_end(series);

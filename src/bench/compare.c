@@ -6,7 +6,7 @@
 #include "bench/bench.h"
 
 /* Of fewer rows than MANY the ratios say nothing of the machine: too many of them may be what has changed. */
-enum { MANY = 20 };
+enum { MANY = 20, LEAST_QUIET = 3 };
 static const double least_change = 0.05, deviations = 4, normal = 1.4826 /* standard deviations in a MAD */;
 
 static const struct cupel_bench_row *find(const struct cupel_bench *bench, const char *name) {
@@ -16,7 +16,8 @@ static const struct cupel_bench_row *find(const struct cupel_bench *bench, const
 }
 
 static bool is_comparable(const struct cupel_bench_row *row) {
-    return row && row->hot.low > 0 && row->hot.quarter > 0 && row->hot.high > 0;
+    return row && row->hot.quiet >= LEAST_QUIET && row->hot.low > 0 && row->hot.quarter > 0 &&
+           row->hot.high > 0;
 }
 
 /* By row: log(new / old), NaN for rows that cannot be compared. */

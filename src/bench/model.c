@@ -34,9 +34,9 @@ static enum cupel_status pass_steps(struct stepping *stepping, struct cupel_erro
     struct cupel_plan *plan = stepping->plan;
     for (int i = 0; i < MOST_STEPS; i++) {
         double took;
-        bool disturbed;
-        CUPEL_TRY(device_time(plan->device, run_step, plan, &took, &disturbed, error));
-        CUPEL_TRY(series_add(&stepping->step, took, disturbed, error));
+        double use;
+        CUPEL_TRY(device_time(plan->device, run_step, plan, &took, &use, error));
+        CUPEL_TRY(series_add(&stepping->step, took, use, error));
         if (bench_now() - start > stepping->seconds || series_settled(&stepping->step)) break;
     }
     series_end(&stepping->step);
@@ -50,12 +50,12 @@ static enum cupel_status step_nodes(struct stepping *stepping, struct trace *tra
     const double start = bench_now();
     double elapsed = 0; /* by the device's clock, which does not tell when */
     for (int c = 0; c < plan->n_calls; c++) {
-        bool disturbed;
+        double use;
         const double at = bench_now() - start;
-        CUPEL_TRY(device_time(plan->device, run_node, &plan->calls[c], &trace->took[c], &disturbed, error));
+        CUPEL_TRY(device_time(plan->device, run_node, &plan->calls[c], &trace->took[c], &use, error));
         trace->start[c] = plan->device->backend->time_begin ? elapsed : at;
         elapsed += trace->took[c];
-        CUPEL_TRY(series_add(&stepping->nodes[c], trace->took[c], disturbed, error));
+        CUPEL_TRY(series_add(&stepping->nodes[c], trace->took[c], use, error));
     }
     trace->whole = elapsed;
     return CUPEL_OK;
@@ -83,7 +83,7 @@ static enum cupel_status pass_recorded(struct stepping *stepping, struct cupel_e
     for (int c = 0; c < plan->n_calls; c++) {
         struct timer timer;
         if (plan->calls[c].node->op == OP_advance) continue;
-        stepping->nodes[c].count = stepping->nodes[c].passes = stepping->nodes[c].begun = 0;
+        series_free(&stepping->nodes[c]);
         CUPEL_TRY(timer_open(&plan->calls[c], NULL, &timer, error));
         const enum cupel_status status =
             timer_hot(&timer, stepping->seconds / plan->n_calls, &stepping->nodes[c], error);

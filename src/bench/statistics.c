@@ -6,7 +6,7 @@
 #include "bench/bench.h"
 
 enum { ENOUGH = 15, FEW = 3 };
-static const double confidence = 0.92, settled = 0.02;
+static const double confidence = 0.92, settled = 0.02, least_use = 0.9;
 
 static int ascending(const void *a, const void *b) {
     const double x = *(const double *)a, y = *(const double *)b;
@@ -50,37 +50,41 @@ void median_interval(const double *sorted, int count, double *low, double *high)
 static enum cupel_status make_room(struct series *series, struct cupel_error *error) {
     if (series->count < series->room) return CUPEL_OK;
     const int room = series->room ? 2 * series->room : 64;
-    double *seconds = realloc(series->seconds, (size_t)room * sizeof *seconds);
-    if (!seconds) return cupel_fail(error, CUPEL_NOMEM, "no memory for %d times", room);
-    series->seconds = seconds;
+    struct sample *samples = realloc(series->samples, (size_t)room * sizeof *samples);
+    if (!samples) return cupel_fail(error, CUPEL_NOMEM, "no memory for %d times", room);
+    series->samples = samples;
     series->room = room;
     return CUPEL_OK;
 }
 
-enum cupel_status series_add(struct series *series, double seconds, bool disturbed,
-                             struct cupel_error *error) {
+enum cupel_status series_add(struct series *series, double seconds, double use, struct cupel_error *error) {
     CUPEL_TRY(make_room(series, error));
-    const int first = series->count - series->disturbed; /* of those that were disturbed */
-    series->seconds[series->count++] = seconds;
-    if (disturbed) {
-        series->disturbed++;
-    } else {
-        const double other = series->seconds[first];
-        series->seconds[first] = seconds;
-        series->seconds[series->count - 1] = other;
-    }
+    series->samples[series->count++] = (struct sample){seconds, use, series->passes};
+    if (use > series->use) series->use = use;
     return CUPEL_OK;
 }
 
-/* The samples of the pass under way that count, in order of size; to be freed. */
-static double *sorted_pass(const struct series *series, int *count) {
-    const int all = series->count - series->begun, quiet = all - series->disturbed;
-    *count = quiet >= FEW ? quiet : all;
-    double *sorted = malloc(((size_t)*count + 1) * sizeof *sorted);
-    if (!sorted) return NULL;
-    if (*count) memcpy(sorted, series->seconds + series->begun, (size_t)*count * sizeof *sorted);
+static bool is_quiet(const struct series *series, const struct sample *sample) {
+    return sample->use >= least_use * series->use;
+}
+
+/* The samples of a pass that count, in order of size, at `sorted`; whether it was quiet. All count where it was not. */
+static bool sort_pass(const struct series *series, int pass, double *sorted, int *count) {
+    int quiet = 0, all = 0;
+    for (int i = 0; i < series->count; i++) {
+        if (series->samples[i].pass != pass) continue;
+        all++;
+        if (is_quiet(series, &series->samples[i])) sorted[quiet++] = series->samples[i].seconds;
+    }
+    const bool is = quiet >= FEW || quiet == all;
+    *count = quiet;
+    if (!is) {
+        *count = 0;
+        for (int i = 0; i < series->count; i++)
+            if (series->samples[i].pass == pass) sorted[(*count)++] = series->samples[i].seconds;
+    }
     sort_numbers(sorted, *count);
-    return sorted;
+    return is && *count;
 }
 
 static double relative_width(const double *sorted, int count) {
@@ -90,49 +94,61 @@ static double relative_width(const double *sorted, int count) {
     return median > 0 ? (high - low) / 2 / median : 0;
 }
 
+int series_quiet(const struct series *series) {
+    int quiet = 0;
+    for (int i = series->count - 1; i >= 0 && series->samples[i].pass == series->passes; i--)
+        quiet += is_quiet(series, &series->samples[i]);
+    return quiet;
+}
+
 bool series_settled(const struct series *series) {
-    if (series->count - series->begun - series->disturbed < ENOUGH) return false;
-    int count;
-    double *sorted = sorted_pass(series, &count);
-    const bool done = sorted && relative_width(sorted, count) < settled;
+    if (series_quiet(series) < ENOUGH) return false;
+    double *sorted = malloc(((size_t)series->count + 1) * sizeof *sorted);
+    int count = 0;
+    const bool done = sorted && sort_pass(series, series->passes, sorted, &count) &&
+                      relative_width(sorted, count) < settled;
     free(sorted);
     return done;
 }
 
 void series_end(struct series *series) {
-    int count;
-    double *sorted = sorted_pass(series, &count);
-    if (sorted && count && series->passes < MOST_PASSES) {
-        series->quarter[series->passes++] = quantile(sorted, count, 0.25);
-        series->count = series->begun + count;
-    }
-    free(sorted);
-    series->begun = series->count;
-    series->disturbed = 0;
+    const bool some = series->count && series->samples[series->count - 1].pass == series->passes;
+    if (some && series->passes < MOST_PASSES - 1) series->passes++;
 }
 
+/* Of the passes that were quiet; of all where none was. */
 struct cupel_bench_time series_summary(const struct series *series) {
-    struct cupel_bench_time time = {.samples = series->count, .passes = series->passes};
-    double quarters[MOST_PASSES], *sorted = malloc(((size_t)series->count + 1) * sizeof *sorted);
-    if (!sorted || !series->count || !series->passes) {
-        free(sorted);
-        return (struct cupel_bench_time){0};
+    struct cupel_bench_time time = {.passes = series->passes};
+    const size_t room = (size_t)series->count + 1;
+    double quarters[MOST_PASSES], *all = malloc(room * sizeof *all), *sorted = malloc(room * sizeof *sorted);
+    int passes = 0, n_all = 0;
+    for (int wanted = 1; wanted >= 0 && passes == 0 && all && sorted; wanted--) {
+        for (int p = 0; p < series->passes; p++) {
+            int count;
+            if (sort_pass(series, p, sorted, &count) != wanted || !count) continue;
+            memcpy(all + n_all, sorted, (size_t)count * sizeof *all);
+            n_all += count;
+            quarters[passes++] = quantile(sorted, count, 0.25);
+        }
+        if (wanted) time.quiet = passes;
     }
-    memcpy(sorted, series->seconds, (size_t)series->count * sizeof *sorted);
-    sort_numbers(sorted, series->count);
-    time.best = sorted[0];
-    time.median = quantile(sorted, series->count, 0.5);
-    time.p95 = quantile(sorted, series->count, 0.95);
-    time.noise = relative_width(sorted, series->count);
+    if (passes) {
+        time.samples = n_all;
+        sort_numbers(all, n_all);
+        time.best = all[0];
+        time.median = quantile(all, n_all, 0.5);
+        time.p95 = quantile(all, n_all, 0.95);
+        time.noise = relative_width(all, n_all);
+        sort_numbers(quarters, passes);
+        time.quarter = quantile(quarters, passes, 0.5);
+        median_interval(quarters, passes, &time.low, &time.high);
+    }
+    free(all);
     free(sorted);
-    memcpy(quarters, series->quarter, (size_t)series->passes * sizeof *quarters);
-    sort_numbers(quarters, series->passes);
-    time.quarter = quantile(quarters, series->passes, 0.5);
-    median_interval(quarters, series->passes, &time.low, &time.high);
-    return time;
+    return passes ? time : (struct cupel_bench_time){0};
 }
 
 void series_free(struct series *series) {
-    free(series->seconds);
+    free(series->samples);
     *series = (struct series){0};
 }
