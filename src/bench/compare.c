@@ -72,7 +72,7 @@ static enum cupel_status check(const struct cupel_bench *bench, const struct cup
                  {"device", bench->device, old->device},
                  {"precision", bench->precision, old->precision}};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        if (strcmp(texts[i].new, texts[i].old))
+        if (strcmp(texts[i].new, texts[i].old) != 0)
             return cupel_fail(error, CUPEL_INVALID,
                               "the two have another %s, '%s' and '%s'; measure both alike", texts[i].what,
                               texts[i].new, texts[i].old);

@@ -12,7 +12,7 @@ enum { MOST_SHRINK = 8, UPSTREAM = 100 /* salt */ };
 
 void *random_values(const struct cupel_tensor *tensor, uint64_t salt) {
     const int64_t count = tensor_count(tensor);
-    float *values = malloc((size_t)count * cupel_dtype_size(tensor->dtype) + 1);
+    float *values = calloc((size_t)count + 1, cupel_dtype_size(tensor->dtype));
     if (!values || tensor->dtype != CUPEL_F32) return values;
     uint64_t state = 0x9e3779b97f4a7c15u * (salt + 1);
     for (int64_t i = 0; i < count; i++) { /* Marsaglia's xorshift64 (2003) */
@@ -58,7 +58,7 @@ static enum cupel_status draft_open(const struct subject *subject, int64_t batch
                                     struct cupel_error *error) {
     struct draft *draft = &rig->draft;
     draft->graph = cupel_graph_new(CUPEL_F32);
-    rig->outputs = calloc(OP_MAX_OUT * (SUBJECT_MOST_IN + 1), sizeof(struct cupel_tensor *));
+    rig->outputs = calloc((size_t)OP_MAX_OUT * (SUBJECT_MOST_IN + 1), sizeof(struct cupel_tensor *));
     if (!draft->graph || !rig->outputs)
         return cupel_fail(error, CUPEL_NOMEM, "no memory for %s", subject->name);
     subject->build(subject, batch, shrink, draft);

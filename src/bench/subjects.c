@@ -252,8 +252,8 @@ static enum cupel_status measure(struct work *work, const char *against, struct 
 static enum cupel_status open_work(struct work *work, const struct subject *subjects, int count,
                                    struct cupel_error *error) {
     const struct cupel_run_options *run = &work->options->run;
-    struct subject *all = malloc((size_t)(ROOFS + count) * sizeof *all);
-    work->left_out = calloc((size_t)(ROOFS + count), sizeof *work->left_out);
+    struct subject *all = malloc(((size_t)count + ROOFS) * sizeof *all);
+    work->left_out = calloc((size_t)count + ROOFS, sizeof *work->left_out);
     work->subjects = all;
     if (!all || !work->left_out) return cupel_fail(error, CUPEL_NOMEM, "no memory for %d subjects", count);
     for (int r = 0; r < ROOFS; r++) all[r] = roof_subject(r);

@@ -123,7 +123,7 @@ static enum cupel_status bench_model(const struct arguments *arguments,
 
 static enum cupel_status run(const struct arguments *arguments, const struct cupel_bench_options *options,
                              struct cupel_bench *bench, struct cupel_error *error) {
-    if (strcmp(arguments->model, "ops")) return bench_model(arguments, options, bench, error);
+    if (strcmp(arguments->model, "ops") != 0) return bench_model(arguments, options, bench, error);
     if (arguments->trace)
         return cupel_fail(error, CUPEL_INVALID, "--trace is for a model's step, not for ops");
     return bench_ops(options, arguments->compare, bench, error);

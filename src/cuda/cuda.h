@@ -16,7 +16,7 @@ struct cuda_device {
     cudaStream_t stream;     /* the one that work goes to now */
     cudaEvent_t *marks;      /* of a recording */
     int n_marks;
-    cudaEvent_t start, end; /* of what is timed; NULL until something is */
+    cudaEvent_t start, end;     /* of what is timed; NULL until something is */
     struct cuda_stager *stager; /* NULL until something is staged */
     struct kernel_fault *fault; /* in device memory */
     struct tune_table *ways;    /* NULL until a call can be served in several (tune.h) */
