@@ -39,7 +39,7 @@ Test(bench, quantiles_lie_between_numbers) {
 }
 
 static void add(struct series *series, double seconds, bool disturbed) {
-    cr_assert_eq(series_add(series, seconds, disturbed, NULL), CUPEL_OK);
+    cr_assert_eq(series_add(series, seconds, disturbed ? 1.7 : 1.95, NULL), CUPEL_OK);
 }
 
 Test(bench, disturbed_samples_count_only_where_there_are_no_others) {
@@ -50,12 +50,22 @@ Test(bench, disturbed_samples_count_only_where_there_are_no_others) {
     cr_expect_eq(time.samples, 6);
     cr_expect(time.p95 < 2, "%g", time.p95);
     cr_expect_eq(time.best, 1);
-    for (int i = 0; i < 4; i++) add(&series, i ? 50 : 1, i != 0); /* a single one is too few */
+    cr_expect_eq(time.quiet, 1);
+    for (int i = 0; i < 4; i++)
+        add(&series, i ? 50 : 1, i != 0); /* a single one is too few: the pass does not count */
+    cr_expect_eq(series_quiet(&series), 1);
     series_end(&series);
     time = series_summary(&series);
-    cr_expect_eq(time.samples, 10);
-    cr_expect(time.p95 > 2, "%g", time.p95);
+    cr_expect_eq(time.samples, 6);
+    cr_expect_eq(time.quiet, 1);
     cr_expect_eq(time.passes, 2);
+    series_free(&series);
+    for (int i = 0; i < 3; i++) add(&series, 1 + i, i != 0); /* unless there are no others */
+    series_end(&series);
+    time = series_summary(&series);
+    cr_expect_eq(time.samples, 3);
+    cr_expect_eq(time.quiet, 0);
+    cr_expect_eq(time.median, 2);
     series_free(&series);
 }
 
@@ -103,7 +113,7 @@ static struct cupel_bench synthetic(int count, double speed, double noise, uint6
     bench.product_rate = 1e11 / speed;
     bench.launch = 1e-6 * speed;
     for (int i = 0; i < count; i++) {
-        struct cupel_bench_row row = {.hot = {.samples = 50, .passes = 5}};
+        struct cupel_bench_row row = {.hot = {.samples = 50, .passes = 5, .quiet = 5}};
         double passes[5];
         for (int p = 0; p < 5; p++) passes[p] = 1e-6 * (i + 1) * speed * factor(&seed, noise);
         sort_numbers(passes, 5);
@@ -201,6 +211,12 @@ Test(bench, rows_are_found_by_name) {
     cr_expect_eq(new.rows[3].verdict, CUPEL_BENCH_ALONE);
     cr_expect_eq(new.rows[4].verdict, CUPEL_BENCH_ALONE);
     cr_expect_eq(new.slower + new.faster, 0);
+    slow_down(&new.rows[5], 2);
+    compare(&new, &old);
+    cr_expect_eq(new.slower, 1);
+    new.rows[5].hot.quiet = 2; /* others have had the processor in all other passes */
+    compare(&new, &old);
+    cr_expect_eq(new.slower, 0);
     cupel_bench_free(&old);
     cupel_bench_free(&new);
 }
