@@ -21,6 +21,9 @@ static const struct {
     {"plan", "--device NAME|--batch N|--set KEY=VALUE"},
     {"dump", "--weights FILE|--batch FILE|--steps N|--out FILE|--device NAME"},
     {"data", "scan PATH|--threads N"},
+    {"bench",
+     "--filter REGEX|--seconds NUMBER|--json FILE|--compare FILE|--trace FILE|--batch N|--device "
+     "NAME|--threads N"},
     {"doctor", "--data PATH"},
 };
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
@@ -63,9 +66,9 @@ static const struct {
 } refused[] = {
     /* commands */
     {"trian m.yaml", "cupel: unknown command 'trian'; did you mean 'train'?; commands: train, eval"},
-    {"bench m.yaml",
-     "cupel: unknown command 'bench'; commands: train, eval, predict, sample, plan, dump, data, check, "
-     "doctor"},
+    {"weigh m.yaml",
+     "cupel: unknown command 'weigh'; commands: train, eval, predict, sample, plan, dump, data, check, "
+     "bench, doctor"},
     {"--verison", "cupel: unknown flag '--verison'"},
     {"''", "cupel: unknown command ''"},
     /* flags */
