@@ -88,6 +88,13 @@ static struct cupel_tensor *convert(struct pass *pass, struct cupel_tensor *tens
     return *known = add(pass, OP_cast, tensor, NULL, dtype, tensor);
 }
 
+/* Whether a convolution that reads 16-bit numbers must write such too, though what reads them wants others: cuDNN has engines
+ * that add a bias, or an activation, for those alone. */
+static bool writes_half(const struct node *node) {
+    return (ops[node->op].half & HALF_CONV) == HALF_CONV &&
+           (node->n_in > 2 || node->attr.conv.activation != ACTIVATION_NONE);
+}
+
 static bool visit(struct pass *pass, struct node *node) {
     const struct op *op = &ops[node->op];
     if (op->flags & OP_ALIAS) {
@@ -105,7 +112,7 @@ static bool visit(struct pass *pass, struct node *node) {
     for (int i = 0; i < node->n_out; i++) {
         const bool either = i == 0 && op->half & HALF_EITHER, follows = (op->half & HALF_CONV) == HALF_CONV;
         if (node->out[i].dtype == real && allows_out(op, i) &&
-            (either ? pass->useful[node->out[i].id] && (half || !follows) : half))
+            (either ? (pass->useful[node->out[i].id] || writes_half(node)) && (half || !follows) : half))
             node->out[i].dtype = pass->half;
     }
     return graph_push(pass->graph, node);
