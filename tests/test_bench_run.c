@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bench/bench.h"
+#include "judges.h"
 #include "program.h"
 #include "training.h"
 
@@ -172,6 +173,17 @@ Test(bench_run, ops_are_timed_and_compared) {
         run_cupel("bench ops --device cpu --threads 2 --seconds 0.002 --filter '^relu/' --compare b.json");
     cr_expect_eq(outcome.status, 2);
     expect_text(outcome.err, "one was measured with 2 threads, the other with 1");
+}
+
+/* Conversions to 16 bits and back are not what is asked for, chains are made as in a model's plan. */
+Test(bench_run, kernels_are_timed_in_16_bits) {
+    need_device("emu");
+    struct outcome outcome =
+        run_cupel("bench ops --device emu --precision bf16 --seconds 0.001 --filter '^chain/made '");
+    cr_assert_eq(outcome.status, 0, "%s", outcome.err);
+    expect_text(outcome.out, "Times on emu are those of the emulator");
+    expect_text(outcome.out, "chain/made forward scale+mul+tanh+sub+mul ");
+    cr_expect(!strstr(outcome.out, " cast"), "%s", outcome.out);
 }
 
 Test(bench_run, a_file_of_impossible_times_makes_the_program_fail) {

@@ -146,7 +146,7 @@ static enum cupel_status time_call(struct work *work, struct timed *timed, struc
 static bool is_timed(const struct subject *subject, const struct cupel_plan *plan, const struct call *call) {
     bool has = false;
     const bool moves = call->node->op == OP_relayout || call->node->op == OP_cast;
-    if (subject->sized && moves) return false; /* models have them at their ends, if at all */
+    if (moves && call->node->op != subject->op) return false; /* models have them at their ends, if at all */
     for (int c = 0; c < plan->n_calls; c++) has = has || plan->calls[c].node->op == subject->op;
     return !has || call->node->op == subject->op;
 }

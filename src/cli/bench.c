@@ -16,7 +16,7 @@ static const char *micro_text(double seconds) {
     static unsigned next;
     char *text = texts[next++ % 4];
     const double micro = 1e6 * seconds;
-    snprintf(text, sizeof *texts, "%.*f", micro < 10 ? 2 : micro < 100 ? 1 : 0, micro);
+    snprintf(text, sizeof *texts, "%.*f", micro < 1 ? 3 : micro < 10 ? 2 : micro < 100 ? 1 : 0, micro);
     return text;
 }
 

@@ -40,6 +40,7 @@ static struct subject case_subject(enum op_id op, const struct op_case *one) {
                               .op = op,
                               .tolerance = one->tolerance,
                               .half = one->half,
+                              .fuses = op == OP_chain || op == OP_batch, /* plans make them */
                               .build = build_case,
                               .values = values_of_case};
     snprintf(subject.name, sizeof subject.name, "%s/%s", case_rows[op].op, one->name);
