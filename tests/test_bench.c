@@ -106,7 +106,7 @@ static double factor(uint64_t *state, double noise) {
     return 1 + noise * (double)(*state >> 40) / 16777216.0;
 }
 
-/* Rows of some microseconds, each pass up to `noise` slower than undisturbed, all times `speed`. */
+/* Rows of tens of microseconds, each pass up to `noise` slower than undisturbed, all times `speed`. */
 static struct cupel_bench synthetic(int count, double speed, double noise, uint64_t seed) {
     struct cupel_bench bench = {.title = "ops", .device = "cpu", .precision = "f32", .threads = 2};
     bench.copy_rate = 1e10 / speed;
@@ -115,7 +115,7 @@ static struct cupel_bench synthetic(int count, double speed, double noise, uint6
     for (int i = 0; i < count; i++) {
         struct cupel_bench_row row = {.hot = {.samples = 50, .passes = 5, .quiet = 5}};
         double passes[5];
-        for (int p = 0; p < 5; p++) passes[p] = 1e-6 * (i + 1) * speed * factor(&seed, noise);
+        for (int p = 0; p < 5; p++) passes[p] = 1e-5 * (i + 1) * speed * factor(&seed, noise);
         sort_numbers(passes, 5);
         snprintf(row.name, sizeof row.name, "op%d", i);
         row.hot.quarter = row.hot.median = passes[2];
@@ -197,6 +197,21 @@ Test(bench, a_row_must_be_farther_off_than_the_others_are_from_each_other) {
     compare(&new, &old);
     cr_expect_eq(new.slower, 1);
     cr_expect_eq(new.rows[9].verdict, CUPEL_BENCH_SLOWER);
+    cupel_bench_free(&old);
+    cupel_bench_free(&new);
+}
+
+Test(bench, less_than_half_a_launch_is_not_told) {
+    struct cupel_bench old = synthetic(40, 1, 0, 1), new = synthetic(40, 1, 0, 1);
+    for (int i = 0; i < 2; i++) { /* 1 microsecond, as a launch takes */
+        slow_down(&old.rows[i], i ? 0.05 : 0.1);
+        slow_down(&new.rows[i], i ? 0.05 : 0.1);
+    }
+    slow_down(&new.rows[0], 1.49);
+    slow_down(&new.rows[1], 1.51);
+    compare(&new, &old);
+    cr_expect_eq(new.rows[0].verdict, CUPEL_BENCH_SAME);
+    cr_expect_eq(new.rows[1].verdict, CUPEL_BENCH_SLOWER);
     cupel_bench_free(&old);
     cupel_bench_free(&new);
 }

@@ -7,7 +7,8 @@
 
 /* Of fewer rows than MANY the ratios say nothing of the machine: too many of them may be what has changed. */
 enum { MANY = 20, LEAST_QUIET = 3 };
-static const double least_change = 0.05, deviations = 4, normal = 1.4826 /* standard deviations in a MAD */;
+static const double least_change = 0.05, least_launches = 0.5, deviations = 4,
+                    normal = 1.4826 /* standard deviations in a MAD */;
 
 static const struct cupel_bench_row *find(const struct cupel_bench *bench, const char *name) {
     for (int i = 0; i < bench->count; i++)
@@ -52,16 +53,19 @@ static double spread(double *sorted, int count, double shift) {
     return normal * quantile(sorted, count, 0.5);
 }
 
-static void judge(struct cupel_bench_row *row, const struct cupel_bench_row *old, double shift,
-                  double least) {
+/* `least`: of log(new / old); `launch`: seconds that a launch takes. Where code and data happen to lie in a process makes more
+ * of a difference to what takes less than a microsecond than noise within the process shows. */
+static void judge(struct cupel_bench_row *row, const struct cupel_bench_row *old, double shift, double least,
+                  double launch) {
     const double change = log(row->hot.quarter / old->hot.quarter) - shift;
     const double slower = log(row->hot.low / old->hot.high) - shift; /* > 0: the intervals do not touch */
     const double faster = shift - log(row->hot.high / old->hot.low);
     const double beyond = log1p(least_change);
     row->change = expm1(change);
-    row->verdict = change > least && slower > beyond    ? CUPEL_BENCH_SLOWER
-                   : change < -least && faster > beyond ? CUPEL_BENCH_FASTER
-                                                        : CUPEL_BENCH_SAME;
+    row->verdict = CUPEL_BENCH_SAME;
+    if (fabs(row->change) * old->hot.quarter <= least_launches * launch) return;
+    if (change > least && slower > beyond) row->verdict = CUPEL_BENCH_SLOWER;
+    if (change < -least && faster > beyond) row->verdict = CUPEL_BENCH_FASTER;
 }
 
 static enum cupel_status check(const struct cupel_bench *bench, const struct cupel_bench *old,
@@ -101,7 +105,8 @@ enum cupel_status cupel_bench_compare(struct cupel_bench *bench, const struct cu
         struct cupel_bench_row *row = &bench->rows[i];
         row->verdict = CUPEL_BENCH_ALONE;
         if (partners[i])
-            judge(row, partners[i], shift, least > log1p(least_change) ? least : log1p(least_change));
+            judge(row, partners[i], shift, least > log1p(least_change) ? least : log1p(least_change),
+                  old->launch);
         bench->slower += row->verdict == CUPEL_BENCH_SLOWER;
         bench->faster += row->verdict == CUPEL_BENCH_FASTER;
     }

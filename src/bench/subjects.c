@@ -32,6 +32,7 @@ struct work {
     bool *left_out; /* by subject */
     struct timed *timed;
     int n_timed, room;
+    unsigned turns; /* subjects timed so far */
 };
 
 /* ---- which ---- */
@@ -155,9 +156,12 @@ static enum cupel_status time_subject(struct work *work, int index, bool first, 
                                       struct cupel_error *error) {
     const struct subject *subject = &work->subjects[index];
     struct rig rig;
-    CUPEL_TRY(rig_open(subject, work->device, &work->plan, batch_of(work, index), 0, &rig, error));
-    enum cupel_status status = rig_run(subject, &rig, error);
-    for (int c = 0; c < rig.plan->n_calls && status == CUPEL_OK; c++) {
+    void *aside =
+        malloc((size_t)(work->turns++ * 1117 % 4096) + 1); /* in no two passes does the rig lie alike */
+    enum cupel_status status =
+        rig_open(subject, work->device, &work->plan, batch_of(work, index), 0, &rig, error);
+    if (status == CUPEL_OK) status = rig_run(subject, &rig, error);
+    for (int c = 0; status == CUPEL_OK && c < rig.plan->n_calls; c++) {
         struct call *call = &rig.plan->calls[c];
         if (!is_timed(subject, rig.plan, call)) continue;
         if (first) status = add_timed(work, index, c, call, verified, error);
@@ -165,6 +169,7 @@ static enum cupel_status time_subject(struct work *work, int index, bool first, 
         if (timed && status == CUPEL_OK) status = time_call(work, timed, call, error);
     }
     rig_close(&rig);
+    free(aside);
     return status;
 }
 
