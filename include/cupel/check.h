@@ -97,7 +97,7 @@ void cupel_check_free(struct cupel_check *check);
 /* Compiles the model's training step for the device, and runs each node of it there, inputs and outputs poisoned and guarded
  * (cupel_plan_options.debug), at least twice, and on the other device. States (moments, running statistics) are those after
  * one step. Then both devices take `steps` steps on their own from the same start; these fail the check when the first one's
- * loss or gradient is off by more than 100 tolerances (at most by half), or a number is infinite or NaN on the checked device
+ * loss is off by more than 100 tolerances or its gradient by 10000 (at most by half), or a number is infinite or NaN on the checked device
  * alone.
  *
  * An output fails when its error is above the tolerance or its worst element is off by more than 20 times that of the

@@ -28,7 +28,6 @@ struct steps {
     struct cupel_check *check;
     const char *const *loss_names;
     int losses;
-    double gross; /* what the first step may be off by */
 };
 
 static void snapshot_free(struct snapshot *snapshot) {
@@ -175,7 +174,7 @@ static void find_worst(const struct steps *steps, const struct vector *got, cons
     }
 }
 
-static enum cupel_status add_point(struct steps *steps, struct cupel_check_point *point, bool telling,
+static enum cupel_status add_point(struct steps *steps, struct cupel_check_point *point, double gross,
                                    struct cupel_error *error) {
     struct cupel_check *check = steps->check;
     struct cupel_check_point *points =
@@ -188,10 +187,10 @@ static enum cupel_status add_point(struct steps *steps, struct cupel_check_point
     if (isfinite(point->expected) && !isfinite(point->got))
         snprintf(check->steps_note, sizeof check->steps_note, "step %" PRId64 ": %s is %g, not %g",
                  point->step, point->name, point->got, point->expected);
-    else if (telling && point->step == 1 && point->error > steps->gross)
+    else if (point->step == 1 && point->error > gross)
         snprintf(check->steps_note, sizeof check->steps_note,
                  "the first step's %s is off by %.2g (%.9g, not %.9g); at most %.2g is let pass%s%s",
-                 point->name, point->error, point->got, point->expected, steps->gross,
+                 point->name, point->error, point->got, point->expected, gross,
                  *point->worst ? "; most of it in " : "", point->worst);
     return CUPEL_OK;
 }
@@ -204,14 +203,16 @@ static double relative(double got, double expected) {
 
 static enum cupel_status compare(struct steps *steps, int64_t step, const struct snapshot *got,
                                  const struct snapshot *expected, struct cupel_error *error) {
+    const double tolerance = steps->check->step_tolerance;
     for (int i = 0; i < steps->losses; i++) {
         const double b = got->losses[i], a = expected->losses[i];
         struct cupel_check_point point = {.step = step, .got = b, .expected = a, .error = relative(b, a)};
         snprintf(point.name, sizeof point.name, "%s", steps->loss_names[i]);
-        CUPEL_TRY(add_point(steps, &point, true, error));
+        CUPEL_TRY(add_point(steps, &point, fmin(100 * tolerance, 0.5), error));
     }
     for (int i = 0; i < expected->count; i++) {
         const struct vector *b = &got->vectors[i], *a = &expected->vectors[i];
+        const bool gradient = strncmp(a->name, "gradient", 8) == 0;
         if (b->count != a->count) continue; /* a gradient that one side cannot show */
         const struct measure m = measure_arrays(b->numbers, a->numbers, CUPEL_F32, CUPEL_F32, a->count);
         struct cupel_check_point point = {.step = step,
@@ -220,7 +221,7 @@ static enum cupel_status compare(struct steps *steps, int64_t step, const struct
                                           .error = m.error};
         snprintf(point.name, sizeof point.name, "%s", a->name);
         find_worst(steps, b, a, &point);
-        CUPEL_TRY(add_point(steps, &point, strncmp(a->name, "gradient", 8) == 0, error));
+        CUPEL_TRY(add_point(steps, &point, gradient ? fmin(1e4 * tolerance, 0.5) : INFINITY, error));
     }
     return CUPEL_OK;
 }
@@ -258,7 +259,7 @@ enum cupel_status run_steps(struct sides *sides, const struct judge *judge, stru
                             struct cupel_error *error) {
     const double usual = default_tolerance(judge->plan.precision);
     check->step_tolerance = judge->tolerance > 0 ? judge->tolerance : usual;
-    struct steps steps = {.sides = sides, .check = check, .gross = fmin(100 * check->step_tolerance, 0.5)};
+    struct steps steps = {.sides = sides, .check = check};
     struct snapshot got = {0}, expected = {0};
     name_losses(&steps);
     struct cupel_error own = {0};
