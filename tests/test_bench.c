@@ -201,6 +201,20 @@ Test(bench, a_row_must_be_farther_off_than_the_others_are_from_each_other) {
     cupel_bench_free(&new);
 }
 
+Test(bench, intervals_are_compared_at_the_machines_speed) {
+    struct cupel_bench old = synthetic(40, 1, 0, 1), new = synthetic(40, 1.5, 0, 1);
+    slow_down(&new.rows[3], 1.2);
+    slow_down(&new.rows[4], 1 / 1.2);
+    compare(&new, &old);
+    cr_expect(new.rows[3].verdict == CUPEL_BENCH_SLOWER &&new.rows[4].verdict == CUPEL_BENCH_FASTER);
+    old.rows[3].hot.high = new.rows[3].hot.low / 1.5; /* they touch */
+    old.rows[4].hot.low = new.rows[4].hot.high / 1.5;
+    compare(&new, &old);
+    cr_expect_eq(new.slower + new.faster, 0);
+    cupel_bench_free(&old);
+    cupel_bench_free(&new);
+}
+
 Test(bench, less_than_half_a_launch_is_not_told) {
     struct cupel_bench old = synthetic(40, 1, 0, 1), new = synthetic(40, 1, 0, 1);
     for (int i = 0; i < 2; i++) { /* 1 microsecond, as a launch takes */
