@@ -173,3 +173,19 @@ Test(worked, the_8_3_8_encoder_learns_all_eight_codes) {
     cr_expect_eq(seen, 0xFF, "the hidden units have not found eight different codes: %x", seen);
     bench_close(&bench);
 }
+
+/* Added up one after the other in f32, a hundredth of it would be lost. */
+Test(worked, a_sum_of_millions_loses_nothing) {
+    static const char *const devices[] = {"reference", "cpu"};
+    enum { COUNT = 1 << 22 };
+    const struct cupel_init tenth = {.kind = CUPEL_INIT_CONSTANT, .a = 0.1};
+    for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {
+        struct bench bench = bench_open(devices[i]);
+        struct cupel_tensor *x = cupel_state(bench.graph, "x", CUPEL_F32, &CUPEL_SHAPE(COUNT), &tenth);
+        struct cupel_tensor *sum = cupel_sum(x, CUPEL_ALL_AXES, false);
+        bench_compile(&bench, &sum, 1, NULL);
+        bench_run(&bench);
+        expect_output(&bench, 0, (const float[]){0.1f * COUNT}, 1, 0.1f * COUNT * 1e-5f);
+        bench_close(&bench);
+    }
+}

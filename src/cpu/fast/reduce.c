@@ -78,7 +78,7 @@ static int64_t offset_of(const struct walk *walk, const int64_t *stride, int64_t
     return offset;
 }
 
-static float sum_of_run(const float *x, int64_t count) {
+static float sum_of_few(const float *x, int64_t count) {
     vector sum[4] = {0};
     int64_t i = 0;
     for (; i + 4 * LANES <= count; i += 4 * LANES)
@@ -88,14 +88,22 @@ static float sum_of_run(const float *x, int64_t count) {
     return rest + vector_sum((sum[0] + sum[1]) + (sum[2] + sum[3]));
 }
 
+/* In pieces, so that small numbers are not lost in large sums. */
+static double sum_of_run(const float *x, int64_t count) {
+    enum { PIECE = 1 << 12 };
+    double sum = 0;
+    for (int64_t i = 0; i < count; i += PIECE)
+        sum += (double)sum_of_few(x + i, count - i < PIECE ? count - i : PIECE);
+    return sum;
+}
+
 /* One sum over the reduced elements from `first` up to `last`, counted in runs, or within the one run there
  * is. */
 static float sum_runs(const struct reduction *reduction, const float *x, int64_t first, int64_t last) {
-    if (reduction->reduced.count == 1) return sum_of_run(x + first, last - first);
+    if (reduction->reduced.count == 1) return (float)sum_of_run(x + first, last - first);
     double sum = 0;
     for (int64_t r = first; r < last; r++)
-        sum +=
-            (double)sum_of_run(x + offset_of(&reduction->reduced, reduction->reduced.in, r), reduction->run);
+        sum += sum_of_run(x + offset_of(&reduction->reduced, reduction->reduced.in, r), reduction->run);
     return (float)sum;
 }
 
