@@ -244,7 +244,7 @@ static enum cupel_status add_parameters(struct dump *dump, struct cupel_error *e
 }
 
 static enum cupel_status run(struct dump *dump, struct cupel_error *error) {
-    static const char *const names[] = {"loss/generator", "loss/discriminator", "loss/code"};
+    static const char *const names[CUPEL_ROLES] = {"loss/generator", "loss/discriminator", "loss/code"};
     for (int64_t i = 0; i < dump->steps; i++) {
         struct cupel_plan *plan = i ? dump->next : dump->first;
         CUPEL_TRY(cupel_run(plan, error));
@@ -253,7 +253,7 @@ static enum cupel_status run(struct dump *dump, struct cupel_error *error) {
                 cupel_plan_read(plan, l, &dump->losses[l * dump->steps + i], sizeof *dump->losses, error));
         if (i == 0) CUPEL_TRY(add_first_step(dump, error));
     }
-    for (int l = 0; l < dump->loss_count; l++)
+    for (int l = 0; l < dump->loss_count && l < CUPEL_ROLES; l++)
         CUPEL_TRY(cupel_weights_add(&dump->out, dump->gan ? names[l] : "loss/loss", CUPEL_F32,
                                     &CUPEL_SHAPE(dump->steps), dump->losses + l * dump->steps, error));
     return add_parameters(dump, error);

@@ -142,7 +142,7 @@ enum cupel_status load_statistics(struct load *load, struct cupel_error *error) 
     struct cupel_store *store = load->setup->store;
     for (int i = 0; i < cupel_store_count(store); i++) {
         struct cupel_store_entry entry = cupel_store_entry(store, i);
-        if (!is_statistic(load->setup, &entry)) continue;
+        if (!entry.name || !is_statistic(load->setup, &entry)) continue;
         const struct cupel_weight *weight =
             find(load, entry.name, short_of(load, entry.name), entry.dtype, &entry.shape);
         if (weight) CUPEL_TRY(cupel_store_write(store, entry.name, weight->data, weight->bytes, error));
