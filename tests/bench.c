@@ -1,6 +1,7 @@
 #include "bench.h"
 
 #include <criterion/criterion.h>
+#include <string.h>
 
 struct bench bench_open(const char *device) {
     struct bench bench = {.graph = cupel_graph_new(CUPEL_F32)};
@@ -27,4 +28,12 @@ void bench_close(struct bench *bench) {
     cupel_graph_free(bench->graph);
     cupel_store_free(bench->store);
     cupel_device_close(bench->device);
+}
+
+void expect_refusal(const struct cupel_graph *graph, const struct cupel_tensor *made, size_t row,
+                    const char *says) {
+    const struct cupel_error *error = cupel_graph_error(graph);
+    cr_expect_null(made, "row %zu: nothing wrong with \"%s\"", row, says);
+    cr_expect_eq(error->status, CUPEL_INVALID);
+    cr_expect(strstr(error->message, says), "row %zu: \"%s\" does not say \"%s\"", row, error->message, says);
 }

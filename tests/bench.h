@@ -19,4 +19,8 @@ void bench_compile(struct bench *bench, struct cupel_tensor *const *outputs, int
 void bench_run(struct bench *bench);
 void bench_close(struct bench *bench);
 
+/* Row `row` of a table of refusals: nothing was made in the graph, whose error is CUPEL_INVALID and says so. */
+void expect_refusal(const struct cupel_graph *graph, const struct cupel_tensor *made, size_t row,
+                    const char *says);
+
 #endif

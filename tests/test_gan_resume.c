@@ -1,11 +1,8 @@
 /* Interrupted runs of GANs are, bit by bit, the runs that they would have been. */
 #include <criterion/criterion.h>
 #include <math.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "cupel/weights.h"
 #include "files.h"
@@ -45,25 +42,6 @@ static void same_checkpoints(const char *one, const char *other) {
     cupel_weights_free(&second);
     free(a);
     free(b);
-}
-
-static void kill_at_13(void *context, const struct cupel_progress *progress) {
-    (void)context;
-    if (progress->point.step == 13) raise(SIGKILL);
-}
-
-/* Trains in a process of its own, which is killed at step 13, three steps after its last checkpoint. */
-static void train_and_be_killed(const struct cupel_model *model, struct cupel_train_options options) {
-    options.watcher.progress = kill_at_13;
-    pid_t child = fork();
-    if (child == 0) {
-        struct cupel_train_result result;
-        cupel_train(model, &options, &result, NULL);
-        _exit(0);
-    }
-    int status;
-    cr_assert_eq(waitpid(child, &status, 0), child);
-    cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "the run ended before step 13");
 }
 
 static void run_to(const struct cupel_model *model, struct cupel_train_options options, int64_t steps) {

@@ -4,7 +4,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "files.h"
@@ -22,25 +21,6 @@ static void same_files(const char *a, const char *b) {
     cr_expect(size == other && memcmp(one, two, size) == 0, "%s and %s differ", a, b);
     free(one);
     free(two);
-}
-
-static void kill_at_13(void *context, const struct cupel_progress *progress) {
-    (void)context;
-    if (progress->point.step == 13) raise(SIGKILL);
-}
-
-/* Trains in a process of its own, which is killed at step 13, three steps after its last checkpoint. */
-static void train_and_be_killed(const struct cupel_model *model, struct cupel_train_options options) {
-    options.watcher.progress = kill_at_13;
-    pid_t child = fork();
-    if (child == 0) {
-        struct cupel_train_result result;
-        cupel_train(model, &options, &result, NULL);
-        _exit(0);
-    }
-    int status;
-    cr_assert_eq(waitpid(child, &status, 0), child);
-    cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "the run ended before step 13");
 }
 
 static void check_history(const char *directory) {

@@ -1,9 +1,12 @@
 #include "training.h"
 
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "files.h"
 #include "io/file.h"
@@ -181,4 +184,22 @@ uint8_t *images_of(const struct cupel_model *model, const struct cupel_run_optio
     cr_assert_eq(cupel_sample(model, options, weights, mode, latents, images, &error), CUPEL_OK, "%s",
                  error.message);
     return images;
+}
+
+static void kill_at_13(void *context, const struct cupel_progress *progress) {
+    (void)context;
+    if (progress->point.step == 13) raise(SIGKILL);
+}
+
+void train_and_be_killed(const struct cupel_model *model, struct cupel_train_options options) {
+    options.watcher.progress = kill_at_13;
+    pid_t child = fork();
+    if (child == 0) {
+        struct cupel_train_result result;
+        cupel_train(model, &options, &result, NULL);
+        _exit(0);
+    }
+    int status;
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "the run ended before step 13");
 }

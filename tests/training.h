@@ -27,6 +27,10 @@ struct cupel_model *tiny_gan(enum tiny_kind kind, const char *train);
 struct cupel_train_result train(const struct cupel_model *model, const struct cupel_train_options *options,
                                 enum cupel_status expected, struct cupel_error *error);
 
+/* Trains in a process of its own, which is killed at step 13. Nothing of this process may have opened a device with threads
+ * before. */
+void train_and_be_killed(const struct cupel_model *model, struct cupel_train_options options);
+
 /* One thread of the processor. */
 extern const struct cupel_run_options plainly;
 

@@ -177,6 +177,10 @@ const struct cupel_train_settings *cupel_model_train(const struct cupel_model *m
 const struct cupel_network *cupel_model_network(const struct cupel_model *model, int index);
 const struct cupel_network *cupel_model_network_named(const struct cupel_model *model, const char *name);
 
+/* The network of a role: of a gan the one with the role's name, "generator", "discriminator" or "code"; of a classifier its
+ * only one. NULL where the model has none. */
+const struct cupel_network *cupel_model_role(const struct cupel_model *model, enum cupel_role role);
+
 /* ---- networks ----
  *
  * The parameters of a network lie in one flat state, its range, which has the network's name; stores know

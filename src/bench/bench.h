@@ -4,6 +4,7 @@
 
 #include <regex.h>
 
+#include "base/clock.h"
 #include "cupel/bench.h"
 #include "plan/plan.h"
 
@@ -39,8 +40,6 @@ double quantile(const double *sorted, int count, double part);
 void median_interval(const double *sorted, int count, double *low, double *high);
 
 /* ---- timing a call (clock.c) ---- */
-
-double bench_now(void);
 
 /* Memory of a device, each of the two more than its caches hold. */
 struct rooms {

@@ -18,12 +18,6 @@ enum {
     PATIENCE = 4
 };
 
-double bench_now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 /* Processor's time of all threads. */
 static double processor_time(void) {
     struct timespec time;
@@ -41,9 +35,9 @@ enum cupel_status device_time(struct cupel_device *device,
         CUPEL_TRY(run(context, error));
         return backend->time_end(device, seconds, error);
     }
-    const double before = processor_time(), start = bench_now();
+    const double before = processor_time(), start = clock_now();
     CUPEL_TRY(run(context, error));
-    *seconds = bench_now() - start;
+    *seconds = clock_now() - start;
     if (*seconds >= hot_sample / 2)
         *use = (processor_time() - before) / *seconds; /* else looking takes too long */
     return CUPEL_OK;
@@ -246,7 +240,7 @@ enum cupel_status timer_hot(struct timer *timer, double seconds, struct series *
     double took = 0;
     double use;
     bind(timer, 0);
-    const double start = bench_now();
+    const double start = clock_now();
     CUPEL_TRY(sample(&sampling, &took, &use, error)); /* the caches fill */
     if (took > seconds) {                             /* once is enough */
         CUPEL_TRY(series_add(series, took, use, error));
@@ -259,7 +253,7 @@ enum cupel_status timer_hot(struct timer *timer, double seconds, struct series *
     for (int i = 0; i < MOST_SAMPLES && status == CUPEL_OK; i++) {
         status = sample(&sampling, &took, &use, error);
         if (status == CUPEL_OK) status = series_add(series, took, use, error);
-        if (is_done(series, bench_now() - start, seconds)) break;
+        if (is_done(series, clock_now() - start, seconds)) break;
     }
     series_end(series);
     forget(&sampling);
@@ -283,7 +277,7 @@ enum cupel_status timer_cold(struct timer *timer, double seconds, struct series 
                              struct cupel_error *error) {
     const bool together = timer->call->device->backend->replay;
     struct sampling sampling = {.timer = timer, .runs = together ? timer->count : 1};
-    const double start = bench_now();
+    const double start = clock_now();
     double took;
     double use;
     enum cupel_status status = record(&sampling, error);
@@ -292,7 +286,7 @@ enum cupel_status timer_cold(struct timer *timer, double seconds, struct series 
         if (sampling.first == 0) status = flush(timer, i, error);
         if (status == CUPEL_OK) status = sample(&sampling, &took, &use, error);
         if (status == CUPEL_OK) status = series_add(series, took, use, error);
-        if (bench_now() - start > seconds || series_settled(series)) break;
+        if (clock_now() - start > seconds || series_settled(series)) break;
     }
     series_end(series);
     forget(&sampling);

@@ -30,14 +30,14 @@ static enum cupel_status run_node(void *context, struct cupel_error *error) {
 /* ---- passes ---- */
 
 static enum cupel_status pass_steps(struct stepping *stepping, struct cupel_error *error) {
-    const double start = bench_now();
+    const double start = clock_now();
     struct cupel_plan *plan = stepping->plan;
     for (int i = 0; i < MOST_STEPS; i++) {
         double took;
         double use;
         CUPEL_TRY(device_time(plan->device, run_step, plan, &took, &use, error));
         CUPEL_TRY(series_add(&stepping->step, took, use, error));
-        if (bench_now() - start > stepping->seconds || series_settled(&stepping->step)) break;
+        if (clock_now() - start > stepping->seconds || series_settled(&stepping->step)) break;
     }
     series_end(&stepping->step);
     return plan->device->backend->synchronise(plan->device, error);
@@ -47,11 +47,11 @@ static enum cupel_status pass_steps(struct stepping *stepping, struct cupel_erro
 static enum cupel_status step_nodes(struct stepping *stepping, struct trace *trace,
                                     struct cupel_error *error) {
     struct cupel_plan *plan = stepping->plan;
-    const double start = bench_now();
+    const double start = clock_now();
     double elapsed = 0; /* by the device's clock, which does not tell when */
     for (int c = 0; c < plan->n_calls; c++) {
         double use;
-        const double at = bench_now() - start;
+        const double at = clock_now() - start;
         CUPEL_TRY(device_time(plan->device, run_node, &plan->calls[c], &trace->took[c], &use, error));
         trace->start[c] = plan->device->backend->time_begin ? elapsed : at;
         elapsed += trace->took[c];
@@ -64,13 +64,13 @@ static enum cupel_status step_nodes(struct stepping *stepping, struct trace *tra
 /* Nodes where they stand. */
 static enum cupel_status pass_nodes(struct stepping *stepping, struct trace *trace,
                                     struct cupel_error *error) {
-    const double start = bench_now();
+    const double start = clock_now();
     struct trace *best = &stepping->trace;
     for (int i = 0; i < MOST_STEPS; i++) {
         CUPEL_TRY(step_nodes(stepping, trace, error));
         if (!(best->whole > 0) || trace->whole < best->whole)
             trace_copy(trace, best, stepping->plan->n_calls);
-        if (bench_now() - start > stepping->seconds) break;
+        if (clock_now() - start > stepping->seconds) break;
     }
     for (int c = 0; c < stepping->plan->n_calls; c++) series_end(&stepping->nodes[c]);
     return CUPEL_OK;

@@ -47,7 +47,7 @@ static enum cupel_status read_grid(struct sheet *sheet) {
 static enum cupel_status read_label(struct sheet *sheet) {
     const char *text = sheet->arguments->label;
     const int64_t classes = cupel_latents_classes(sheet->model);
-    const struct cupel_network *generator = cupel_model_network_named(sheet->model, "generator");
+    const struct cupel_network *generator = cupel_model_role(sheet->model, CUPEL_ROLE_GENERATOR);
     sheet->chosen = -1;
     if (!text) return CUPEL_OK;
     if (!classes)

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *const role_words[CUPEL_ROLES] = {[CUPEL_ROLE_GENERATOR] = "generator",
+                                             [CUPEL_ROLE_DISCRIMINATOR] = "discriminator",
+                                             [CUPEL_ROLE_CODE] = "code"};
 static const char *const task_words[] = {[CUPEL_TASK_CLASSIFY] = "classify", [CUPEL_TASK_GAN] = "gan"};
 
 struct model_items {
@@ -118,9 +121,9 @@ static enum cupel_status check_classifier(struct cupel_model *model, struct cupe
 /* The head has a number for each of the code's, which the noise has room for. */
 static enum cupel_status check_code(struct cupel_model *model, const struct cupel_yaml_item *networks,
                                     struct cupel_error *error) {
-    const struct cupel_network *generator = cupel_model_network_named(model, "generator");
-    const struct cupel_network *discriminator = cupel_model_network_named(model, "discriminator");
-    const struct cupel_network *code = cupel_model_network_named(model, "code");
+    const struct cupel_network *generator = cupel_model_role(model, CUPEL_ROLE_GENERATOR);
+    const struct cupel_network *discriminator = cupel_model_role(model, CUPEL_ROLE_DISCRIMINATOR);
+    const struct cupel_network *code = cupel_model_role(model, CUPEL_ROLE_CODE);
     const int64_t numbers = model->train.gan.categories + model->train.gan.continuous;
     if (!code && !numbers) return CUPEL_OK;
     if (!code)
@@ -148,9 +151,9 @@ static enum cupel_status check_code(struct cupel_model *model, const struct cupe
 
 static enum cupel_status check_gan(struct cupel_model *model, const struct cupel_yaml_item *networks,
                                    struct cupel_error *error) {
-    const struct cupel_network *generator = cupel_model_network_named(model, "generator");
-    const struct cupel_network *discriminator = cupel_model_network_named(model, "discriminator");
-    const struct cupel_network *code = cupel_model_network_named(model, "code");
+    const struct cupel_network *generator = cupel_model_role(model, CUPEL_ROLE_GENERATOR);
+    const struct cupel_network *discriminator = cupel_model_role(model, CUPEL_ROLE_DISCRIMINATOR);
+    const struct cupel_network *code = cupel_model_role(model, CUPEL_ROLE_CODE);
     if (!generator || !discriminator || model->network_count != 2 + (code != NULL))
         return cupel_yaml_fail(&model->yaml, networks->key, error,
                                "task gan has the networks 'generator', 'discriminator' and, for InfoGAN, "
@@ -269,4 +272,9 @@ const struct cupel_network *cupel_model_network_named(const struct cupel_model *
         if (!strcmp(model->networks[i].name, name)) return &model->networks[i];
     }
     return NULL;
+}
+
+const struct cupel_network *cupel_model_role(const struct cupel_model *model, enum cupel_role role) {
+    if (model->task == CUPEL_TASK_GAN) return cupel_model_network_named(model, role_words[role]);
+    return role == CUPEL_ROLE_CLASSIFIER ? cupel_model_network(model, 0) : NULL;
 }

@@ -94,6 +94,9 @@ struct cupel_tensor *builder_statistic(struct builder *builder, const char *name
 
 enum { MAX_IMAGE_SIDE = 1 << 16 };
 
+/* What a gan calls its networks, by role. */
+extern const char *const role_words[CUPEL_ROLES];
+
 struct cupel_model {
     struct cupel_yaml yaml; /* its heap holds everything below too */
     const char **overrides;

@@ -147,10 +147,6 @@ static const struct cupel_field early_stopping_fields[] = {
 
 /* ---- the networks of a task ---- */
 
-static const char *const role_words[] = {[CUPEL_ROLE_GENERATOR] = "generator",
-                                         [CUPEL_ROLE_DISCRIMINATOR] = "discriminator",
-                                         [CUPEL_ROLE_CODE] = "code"};
-
 /* Reads one choice for all networks, or `{generator: ..., discriminator: ...}`; the code head learns as the discriminator does
  * unless it has a choice of its own. `item` may be NULL: every network keeps what it has. */
 static enum cupel_status

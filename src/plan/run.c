@@ -1,8 +1,8 @@
 /* Running a plan and reading its outputs. */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "plan/plan.h"
 
 static enum cupel_status run_call(struct cupel_plan *plan, int position, struct cupel_error *error) {
@@ -93,12 +93,6 @@ enum cupel_status cupel_plan_read(struct cupel_plan *plan, int index, void *data
 
 /* ---- time of each node ---- */
 
-static double now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 struct timing {
     int position;
     double seconds;
@@ -115,9 +109,9 @@ static enum cupel_status time_calls(struct cupel_plan *plan, int runs, struct ti
     CUPEL_TRY(cupel_run(plan, error));
     for (int r = 0; r < runs; r++) {
         for (int c = 0; c < plan->n_calls; c++) {
-            double start = now();
+            double start = clock_now();
             CUPEL_TRY(run_call(plan, c, error));
-            timings[c].seconds += (now() - start) / runs;
+            timings[c].seconds += (clock_now() - start) / runs;
         }
     }
     return CUPEL_OK;

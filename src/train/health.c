@@ -119,7 +119,7 @@ static enum cupel_status tell(struct loop *loop, const struct rule *rule, bool o
         .warning = rule->warning,
         .over = over,
         .value = value,
-        .time = meter_now() - loop->meter.start,
+        .time = clock_now() - loop->meter.start,
     };
     char text[600];
     if (over)
@@ -195,7 +195,7 @@ static bool sample_is_due(const struct loop *loop) {
 }
 
 enum cupel_status health_sample(struct loop *loop, struct cupel_error *error) {
-    const double start = meter_now();
+    const double start = clock_now();
     struct health *health = loop->health;
     if (!health || !loop->options->out || !sample_is_due(loop)) return CUPEL_OK;
     const struct gallery *gallery = &health->gallery;
@@ -203,8 +203,8 @@ enum cupel_status health_sample(struct loop *loop, struct cupel_error *error) {
     CUPEL_TRY(gallery_write(&loop->setup, gallery, loop->options->out, point.step, error));
     reals_compare(&health->reals, gallery->images, gallery->latents.labels, gallery->latents.count,
                   &point.diversity, &point.nearest);
-    point.time = meter_now() - loop->meter.start;
-    loop->meter.mark += meter_now() - start; /* images_per_second is about training */
+    point.time = clock_now() - loop->meter.start;
+    loop->meter.mark += clock_now() - start; /* images_per_second is about training */
     CUPEL_TRY(journal_sample(loop->journal, &point, error));
     return judge_sample(loop, &point, false, error);
 }

@@ -36,9 +36,9 @@ enum cupel_status latents_make(int64_t count, const struct cupel_shape *shape, b
 /* The model is a gan. */
 struct latent_layout latent_layout(const struct cupel_model *model) {
     const struct cupel_gan_settings *gan = &cupel_model_train(model)->gan;
-    const struct cupel_shape shape = cupel_network_input(cupel_model_network_named(model, "generator"));
+    const struct cupel_shape shape = cupel_network_input(cupel_model_role(model, CUPEL_ROLE_GENERATOR));
     struct latent_layout layout = {.normals = cupel_shape_count(&shape)};
-    if (!cupel_model_network_named(model, "code")) return layout;
+    if (!cupel_model_role(model, CUPEL_ROLE_CODE)) return layout;
     layout.categories = gan->categories;
     layout.uniforms = gan->continuous;
     layout.normals -= layout.categories + layout.uniforms;
@@ -68,7 +68,7 @@ void latents_fill(struct cupel_latents *latents, const struct latent_layout *lay
 }
 
 static bool takes_label(const struct cupel_model *model) {
-    return cupel_network_takes_label(cupel_model_network_named(model, "generator"));
+    return cupel_network_takes_label(cupel_model_role(model, CUPEL_ROLE_GENERATOR));
 }
 
 enum cupel_status cupel_latents_draw(const struct cupel_model *model, uint64_t seed, int64_t count,
@@ -78,7 +78,7 @@ enum cupel_status cupel_latents_draw(const struct cupel_model *model, uint64_t s
     if (seed > INT64_MAX)
         return cupel_fail(error, CUPEL_INVALID, "the seed %" PRIu64 " is too large; use less than 2^63",
                           seed);
-    const struct cupel_shape shape = cupel_network_input(cupel_model_network_named(model, "generator"));
+    const struct cupel_shape shape = cupel_network_input(cupel_model_role(model, CUPEL_ROLE_GENERATOR));
     const struct latent_layout layout = latent_layout(model);
     CUPEL_TRY(latents_make(count, &shape, takes_label(model), latents, error));
     latents_fill(latents, &layout, seed);
@@ -180,7 +180,7 @@ enum cupel_status latents_check_fit(const struct cupel_model *model, const struc
                                     struct cupel_error *error) {
     CUPEL_TRY(latents_check_model(model, error));
     const char *name = cupel_model_name(model);
-    const struct cupel_shape shape = cupel_network_input(cupel_model_network_named(model, "generator"));
+    const struct cupel_shape shape = cupel_network_input(cupel_model_role(model, CUPEL_ROLE_GENERATOR));
     char had[120], wanted[120];
     if (!cupel_shape_equal(&shape, &latents->shape))
         return cupel_fail(error, CUPEL_INVALID,

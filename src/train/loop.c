@@ -39,7 +39,7 @@ static enum cupel_status measure(struct loop *loop, const struct evaluator *eval
         .loss = evaluation->loss,
         .accuracy = evaluation->accuracy,
         .top5 = evaluation->top5,
-        .time = meter_now() - loop->meter.start,
+        .time = clock_now() - loop->meter.start,
     };
     meter_skip(loop);
     if (!isfinite(point.loss))
@@ -103,7 +103,7 @@ static enum cupel_status write_tables(struct loop *loop, int64_t first, struct c
 
 /* Puts the order and the tables of the epoch under way into the store. */
 static enum cupel_status begin_epoch(struct loop *loop, struct cupel_error *error) {
-    double start = meter_now();
+    double start = clock_now();
     int64_t epoch_steps = loop->epoch_steps, step = loop->state.step;
     int64_t epoch = step / epoch_steps, count = loop->division.train_count;
     philox_shuffle(loop->order, count, (uint64_t)loop->setup.train.seed, (uint64_t)epoch);
@@ -112,7 +112,7 @@ static enum cupel_status begin_epoch(struct loop *loop, struct cupel_error *erro
     int64_t cursor = step % epoch_steps * loop->step_images;
     CUPEL_TRY(split_order(&loop->setup, &loop->train, loop->order, cursor, error));
     CUPEL_TRY(write_tables(loop, epoch * epoch_steps, error));
-    loop->meter.waited += meter_now() - start;
+    loop->meter.waited += clock_now() - start;
     return CUPEL_OK;
 }
 
@@ -125,9 +125,9 @@ static enum cupel_status step(struct loop *loop, struct cupel_error *error) {
     int64_t epoch_steps = loop->epoch_steps, batch = loop->step_images;
     int64_t place = loop->state.step % epoch_steps, left = loop->division.train_count - place * batch;
     bool whole = left >= batch;
-    const double start = meter_now();
+    const double start = clock_now();
     CUPEL_TRY(split_stage(&loop->setup, &loop->train, place * batch, whole ? batch : left, error));
-    loop->meter.waited += loop->train.staged ? meter_now() - start : 0;
+    loop->meter.waited += loop->train.staged ? clock_now() - start : 0;
     CUPEL_TRY(cupel_run(whole ? loop->full : loop->rest, error));
     loop->state.step++;
     CUPEL_TRY(meter_step(loop, whole ? batch : left, error));

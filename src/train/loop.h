@@ -2,6 +2,7 @@
 #ifndef CUPEL_TRAIN_LOOP_H
 #define CUPEL_TRAIN_LOOP_H
 
+#include "base/clock.h"
 #include "train/checkpoint.h"
 #include "train/evaluate.h"
 #include "train/health.h"
@@ -75,7 +76,6 @@ enum cupel_status meter_step(struct loop *loop, int64_t images, struct cupel_err
 enum cupel_status meter_line(struct loop *loop, struct cupel_error *error);
 /* Leaves what happened since the last line out of images_per_second. */
 void meter_skip(struct loop *loop);
-double meter_now(void);
 
 static inline int64_t epoch_of(const struct loop *loop, int64_t step) {
     return step ? (step - 1) / loop->epoch_steps + 1 : 0;

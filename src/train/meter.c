@@ -1,27 +1,20 @@
 /* Reading the device's running sums: lines of the journal, progress, and whether the losses are still
  * numbers. */
 #include <inttypes.h>
-#include <time.h>
 
 #include "train/loop.h"
 
 enum { MOST_LOG_STEPS = 50, LEAST_LINES = 100 };
 static const double SHOW_SECONDS = 0.25; /* between two looks at the progress */
 
-double meter_now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 void meter_start(struct loop *loop, double time) {
-    double now = meter_now();
+    double now = clock_now();
     loop->meter = (struct meter){.start = now - time, .resumed = now, .mark = now, .shown = now};
     loop->meter.first_step = loop->meter.mark_step = loop->state.step;
 }
 
 void meter_skip(struct loop *loop) {
-    loop->meter.mark = meter_now();
+    loop->meter.mark = clock_now();
 }
 
 static void show(struct loop *loop, const struct cupel_training_point *point, bool logged, double now) {
@@ -78,7 +71,7 @@ enum cupel_status meter_line(struct loop *loop, struct cupel_error *error) {
     struct meter *meter = &loop->meter;
     struct cupel_training_point point = {0};
     if (meter->mark_step == loop->state.step) return CUPEL_OK;
-    double now = meter_now();
+    double now = clock_now();
     CUPEL_TRY(read_point(loop, now, &point, error));
     if (loop->journal) CUPEL_TRY(journal_training(loop->journal, &point, error));
     CUPEL_TRY(health_line(loop, &point, error));
@@ -102,7 +95,7 @@ enum cupel_status meter_step(struct loop *loop, int64_t images, struct cupel_err
     const int64_t every = steps_between_lines(loop), step = loop->state.step;
     loop->meter.images += images;
     if (step % every == 0 || step % loop->epoch_steps == 0) return meter_line(loop, error);
-    double now = meter_now();
+    double now = clock_now();
     if (!loop->options->watcher.progress || now - loop->meter.shown < SHOW_SECONDS) return CUPEL_OK;
     CUPEL_TRY(read_point(loop, now, &point, error));
     show(loop, &point, false, now);

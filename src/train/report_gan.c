@@ -130,7 +130,7 @@ static void add_charts(struct report *report) {
 #define SAMPLE(member) CURVE_SAMPLES, offsetof(struct cupel_sample_point, member)
     const enum cupel_loss loss = cupel_model_train(report->model)->loss;
     const bool logit = loss == CUPEL_LOSS_NONSATURATING || loss == CUPEL_LOSS_MINIMAX;
-    const size_t sides = cupel_model_network_named(report->model, "code") ? 3 : 2;
+    const size_t sides = cupel_model_role(report->model, CUPEL_ROLE_CODE) ? 3 : 2;
     const struct curve losses[] = {{"discriminator", "train", LINE(gan.discriminator_loss), 1},
                                    {"generator", "test", LINE(gan.generator_loss), 1},
                                    {"code", "rate", LINE(gan.code_loss), 1}};

@@ -7,17 +7,11 @@
 
 /* ---- networks ---- */
 
-static const char *const gan_roles[CUPEL_ROLES] = {[CUPEL_ROLE_GENERATOR] = "generator",
-                                                   [CUPEL_ROLE_DISCRIMINATOR] = "discriminator",
-                                                   [CUPEL_ROLE_CODE] = "code"};
-
 /* The model has been checked to have the networks that its task needs. */
 static void find_learners(struct setup *setup) {
     const bool gan = cupel_model_task(setup->model) == CUPEL_TASK_GAN;
     for (int i = 0; i < CUPEL_ROLES; i++) {
-        const struct cupel_network *network = gan      ? cupel_model_network_named(setup->model, gan_roles[i])
-                                              : i == 0 ? cupel_model_network(setup->model, 0)
-                                                       : NULL;
+        const struct cupel_network *network = cupel_model_role(setup->model, (enum cupel_role)i);
         if (!network) break;
         setup->learners[setup->learner_count++] = (struct learner){
             .network = network,

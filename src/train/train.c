@@ -252,7 +252,7 @@ static void explain(struct loop *loop, const struct cupel_model *model, struct c
     struct cupel_warning_point point = {.epoch = epoch_of(loop, loop->bad_step),
                                         .warning = CUPEL_WARNING_NAN,
                                         .value = NAN,
-                                        .time = meter_now() - loop->meter.start};
+                                        .time = clock_now() - loop->meter.start};
     char text[sizeof error->message];
     const int64_t saved_step = loop->saved_step, bad_step = loop->bad_step;
     loop->journal = NULL;
