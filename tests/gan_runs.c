@@ -32,7 +32,8 @@ struct notes gan_run(struct cupel_model *model, struct cupel_train_options optio
                      enum cupel_status expected, const enum cupel_warning *warnings, size_t count) {
     struct notes notes = {0};
     struct cupel_error error;
-    options.watcher = (struct cupel_watcher){.context = &notes, .note = take_note};
+    options.run.note = take_note;
+    options.run.note_context = &notes;
     struct cupel_train_result result = train(model, &options, expected, &error);
     struct cupel_history history = gan_history(options.out);
     size_t found = 0;

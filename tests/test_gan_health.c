@@ -262,7 +262,7 @@ static void feed(struct loop *loop, double real, double fake, int lines) {
 Test(gan_health, an_episode_is_told_once) {
     struct notes notes = {0};
     struct health health = {0};
-    const struct cupel_train_options options = {.watcher = {.context = &notes, .note = take_note}};
+    const struct cupel_train_options options = {.run = {.note = take_note, .note_context = &notes}};
     struct loop loop = {.options = &options, .health = &health, .epoch_steps = 1};
     loop.setup.train.loss = CUPEL_LOSS_NONSATURATING;
     feed(&loop, 0.98, 0, 3);

@@ -26,7 +26,8 @@ static void expect_nan(struct cupel_model *model, struct cupel_train_options opt
                        const char *place, const char *tensor) {
     struct cupel_error error;
     struct notes notes = {0};
-    options.watcher = (struct cupel_watcher){.context = &notes, .note = take_note};
+    options.run.note = take_note;
+    options.run.note_context = &notes;
     struct cupel_train_result result = train(model, &options, CUPEL_FAILED, &error);
     expect_part(error.message, message);
     expect_part(error.message, place);

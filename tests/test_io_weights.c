@@ -247,6 +247,26 @@ Test(io_weights, impossible_header_lengths_are_refused) {
     }
 }
 
+/* Beginnings of torch.save's files, new and old, and of one with a header of 0x0280 bytes, which is none. */
+Test(io_weights, pickles_are_refused_with_a_way_to_convert_them) {
+    static const struct {
+        const char *bytes, *expected;
+    } files[] = {
+        {"PK\3\4\0\0\x08\x08", "file of torch.save"},
+        {"\x80\2\x8a\x0a\x6c\xfc\x9c\x46", "torch.load('w', map_location='cpu', weights_only=True)"},
+        {"\x80\4\x95\0\0\0\1\0", "save_file("},
+        {"\x80\2\0\0\0\0\0\0", "640 bytes long, but 8 follow"},
+    };
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        unsigned char file[16] = {0};
+        memcpy(file, files[i].bytes, 8);
+        struct cupel_weights weights = {0};
+        struct cupel_error error = {0};
+        cr_expect_eq(parse_exactly((char *)file, sizeof file, &weights, &error), CUPEL_INVALID);
+        cr_expect_not_null(strstr(error.message, files[i].expected), "%s", error.message);
+    }
+}
+
 /* As PyTorch writes them: no checksum, other metadata, and spaces behind the header. */
 Test(io_weights, files_of_other_writers_are_read) {
     static const char header[] =

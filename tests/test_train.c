@@ -83,7 +83,7 @@ Test(train, learns_and_writes_down_how) {
     struct seen seen = {0};
     struct cupel_model *model = tiny_model(ADAM, "");
     const struct cupel_train_options options = {
-        .out = out, .log_steps = 4, .watcher = {&seen, count_line, count_evaluation, NULL}};
+        .out = out, .log_steps = 4, .watcher = {&seen, count_line, count_evaluation}};
     struct cupel_train_result result = train(model, &options, CUPEL_OK, NULL);
     cr_expect_eq(result.step, 72);
     cr_expect_eq(result.epoch, 12);
@@ -192,8 +192,7 @@ Test(train, a_model_with_a_validation_split_measures_that_and_the_test_split_onc
     char *out = temporary_path("run");
     int counts[2] = {0};
     struct cupel_model *model = tiny_model("epochs: 3, optimizer: {adam: {lr: 0.02}}", ", validation: 0.2");
-    const struct cupel_train_options options = {.out = out,
-                                                .watcher = {counts, NULL, count_validation, NULL}};
+    const struct cupel_train_options options = {.out = out, .watcher = {counts, NULL, count_validation}};
     struct cupel_train_result result = train(model, &options, CUPEL_OK, NULL);
     cr_expect_eq(result.step, 15, "80 images are left to train on");
     cr_expect_eq(counts[true], 3);

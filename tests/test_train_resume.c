@@ -108,7 +108,7 @@ Test(train_resume, the_flag_saves_and_stops) {
     struct switch_off off = {.at = 8};
     struct cupel_model *model = tiny_model("epochs: 3, optimizer: {adagrad: {lr: 0.05}}", "");
     struct cupel_train_options options = {
-        .out = parts, .log_steps = 1, .stop = &off.flag, .watcher = {&off, raise_flag, NULL, NULL}};
+        .out = parts, .log_steps = 1, .stop = &off.flag, .watcher = {&off, raise_flag, NULL}};
     struct cupel_train_result result = train(model, &options, CUPEL_OK, NULL);
     cr_expect(result.stopped);
     cr_expect_eq(result.step, 8);
@@ -216,7 +216,7 @@ Test(train_resume, a_changed_model_file_is_noted) {
     char *out = temporary_path("run");
     char note[200] = "";
     struct cupel_model *model = tiny_model("epochs: 1, optimizer: {adam: {lr: 0.01}}", "");
-    struct cupel_train_options options = {.out = out, .watcher = {.context = note, .note = keep_note}};
+    struct cupel_train_options options = {.out = out, .run = {.note = keep_note, .note_context = note}};
     struct cupel_train_result result = train(model, &options, CUPEL_OK, NULL);
     cupel_train_result_free(&result);
     cupel_model_free(model);

@@ -72,20 +72,177 @@ Test(train_use, initial_weights_that_do_not_fit_are_all_listed) {
     struct cupel_model *model = tiny_model(ADAM, "");
     struct cupel_weights weights = {0};
     add_zeros(&weights, "net.conv1.weight", CUPEL_F32, 5);
-    add_zeros(&weights, "net.conv1.bias", CUPEL_F64, 4);
+    add_zeros(&weights, "conv1.bias", CUPEL_I64, 4);
     add_zeros(&weights, "net.conv9.bias", CUPEL_F32, 4);
     cr_assert_eq(cupel_weights_save(&weights, file, &error), CUPEL_OK, "%s", error.message);
     train(model, &(struct cupel_train_options){.init = file}, CUPEL_INVALID, &error);
     has(&error, file);
-    has(&error, "9 of 9 differences:");
-    has(&error, "f32 [5] instead of f32 [4, 1, 3, 3]: net.conv1.weight");
-    has(&error, "f64 [4] instead of f32 [4]: net.conv1.bias");
-    has(&error, "missing: net.linear1.weight");
-    has(&error, "missing: net.batchnorm1.running_var");
-    has(&error, "unexpected: net.conv9.bias");
+    has(&error,
+        ": its tensors are not those of tiny.yaml: 6 missing, 2 of another shape or type, 1 unexpected; ");
+    has(&error, "or leave some tensors as initialised by --init-skip PATTERN\n");
+    has(&error, "\n    another: net.conv1.weight is f32 [5], the model has f32 [4, 1, 3, 3]");
+    has(&error, "\n    another: conv1.bias is i64 [4], the model has f32 [4]");
+    has(&error, "\n    missing: net.linear1.weight f32 [4, 64]");
+    has(&error, "\n    missing: net.batchnorm1.running_var f32 [4]");
+    has(&error, "\n    unexpected: net.conv9.bias f32 [4]");
     cupel_weights_free(&weights);
     cupel_model_free(model);
     free(file);
+}
+
+Test(train_use, of_many_tensors_that_do_not_fit_the_first_are_listed) {
+    char *file = temporary_path("other.safetensors");
+    struct cupel_error error = {0};
+    struct cupel_model *model = tiny_model(ADAM, "");
+    struct cupel_weights weights = parameters_of(model, "module.");
+    for (int i = 0; i < 25; i++) {
+        char name[20];
+        snprintf(name, sizeof name, "a%d", i);
+        add_zeros(&weights, name, CUPEL_F32, 4);
+    }
+    cr_assert_eq(cupel_weights_save(&weights, file, &error), CUPEL_OK, "%s", error.message);
+    float probabilities[TINY_CLASSES];
+    const uint8_t image[TINY_SIDE * TINY_SIDE] = {0};
+    cr_expect_eq(cupel_predict(model, &plainly, file, image, 1, probabilities, &error), CUPEL_INVALID);
+    has(&error,
+        ": 8 missing, 31 unexpected; give a file of the same network; names in the file begin with "
+        "'module.', which the model's do not: remove that\n");
+    has(&error, "\n    unexpected: a3 f32 [4]");
+    has(&error, " more unexpected");
+    cr_expect_null(strstr(error.message, "a14"));
+    cr_expect_null(strstr(error.message, "--init-skip"));
+    cupel_weights_free(&weights);
+    cupel_model_free(model);
+    free(file);
+}
+
+static void keep_note(void *context, const char *text) {
+    snprintf(context, 400, "%s", text);
+}
+
+/* What is loaded of a bias with these numbers in another type, and the note about it. */
+static void converted(enum cupel_dtype dtype, const void *numbers, float loaded[4], char note[400]) {
+    char *file = temporary_path("other.safetensors"), *out = temporary_path("run");
+    struct cupel_error error = {0};
+    struct cupel_model *model = tiny_model("steps: 1, optimizer: {sgd: {lr: 1.0e-38}}", "");
+    struct cupel_weights all = parameters_of(model, ""), weights = {0}, after = {0};
+    add_zeros(&all, "batchnorm1.running_mean", CUPEL_F32, 4);
+    add_zeros(&all, "batchnorm1.running_var", CUPEL_F32, 4);
+    for (size_t i = 0; i < all.count; i++) {
+        const struct cupel_weight *one = &all.tensors[i];
+        const bool bias = strcmp(one->name, "linear1.bias") == 0;
+        cr_assert_eq(cupel_weights_add(&weights, one->name, bias ? dtype : CUPEL_F32, &one->shape,
+                                       bias ? numbers : NULL, &error),
+                     CUPEL_OK);
+    }
+    cr_assert_eq(cupel_weights_save(&weights, file, &error), CUPEL_OK, "%s", error.message);
+    struct cupel_train_options options = {
+        .init = file, .out = out, .run = {.note = keep_note, .note_context = note}};
+    struct cupel_train_result result = train(model, &options, CUPEL_OK, NULL);
+    cr_assert_eq(cupel_weights_load(inside(out, CHECKPOINT_LAST), &after, &error), CUPEL_OK);
+    memcpy(loaded, cupel_weights_find(&after, "net.linear1.bias")->data, 4 * sizeof *loaded);
+    cupel_train_result_free(&result);
+    cupel_weights_free(&all);
+    cupel_weights_free(&weights);
+    cupel_weights_free(&after);
+    cupel_model_free(model);
+    free(file);
+    free(out);
+}
+
+Test(train_use, weights_of_other_precisions_are_converted) {
+    const double wide[] = {1.0 / 3, -2, 1e-3, 65504};
+    /* 1.5, the smallest number above 0, -0.125, the largest; 1.5, -2, 3 * 2^119, 2^-100 */
+    const uint16_t half[] = {0x3e00, 0x0001, 0xb000, 0x7bff}, brain[] = {0x3fc0, 0xc000, 0x7bc0, 0x0d80};
+    const struct {
+        enum cupel_dtype dtype;
+        const void *numbers;
+        float expected[4];
+    } rows[] = {
+        {CUPEL_F64, wide, {(float)(1.0 / 3), -2, 1e-3F, 65504}},
+        {CUPEL_F16, half, {1.5F, 0x1p-24F, -0.125F, 65504}},
+        {CUPEL_BF16, brain, {1.5F, -2, 0x1.8p120F, 0x1p-100F}},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        float loaded[4];
+        char note[400] = "", expected[60];
+        converted(rows[i].dtype, rows[i].numbers, loaded, note);
+        for (int j = 0; j < 4; j++)
+            cr_expect_eq(loaded[j], rows[i].expected[j], "%g is not %g", (double)loaded[j],
+                         (double)rows[i].expected[j]);
+        snprintf(expected, sizeof expected, ": 1 tensors are converted from %s to f32",
+                 cupel_dtype_text(rows[i].dtype));
+        cr_expect(strstr(note, expected), "%s", note);
+    }
+}
+
+/* ---- a head of another size ---- */
+
+/* A file with a head for 10 classes, and a tensor that the model does not have. */
+static struct cupel_weights other_head(const struct cupel_model *model) {
+    struct cupel_weights all = parameters_of(model, ""), weights = {0};
+    add_zeros(&all, "batchnorm1.running_mean", CUPEL_F32, 4);
+    add_zeros(&all, "batchnorm1.running_var", CUPEL_F32, 4);
+    for (size_t i = 0; i < all.count; i++) {
+        struct cupel_error error = {0};
+        const struct cupel_weight *one = &all.tensors[i];
+        struct cupel_shape shape = one->shape;
+        if (strncmp(one->name, "linear1.", 8) == 0) shape.dim[0] = 10;
+        cr_assert_eq(cupel_weights_add(&weights, one->name, CUPEL_F32, &shape, NULL, &error), CUPEL_OK);
+    }
+    add_zeros(&weights, "linear2.bias", CUPEL_F32, 3);
+    cupel_weights_free(&all);
+    float *filter = cupel_weights_find(&weights, "conv1.weight")->data;
+    for (int i = 0; i < 36; i++) filter[i] = (float)(i + 1);
+    return weights;
+}
+
+Test(train_use, a_head_of_another_size_stays_as_initialised) {
+    char *file = temporary_path("other.safetensors"), *out = temporary_path("run"),
+         *plain = temporary_path("plain");
+    struct cupel_error error = {0};
+    struct cupel_model *model = tiny_model("steps: 1, optimizer: {sgd: {lr: 1.0e-38}}", "");
+    struct cupel_weights weights = other_head(model), after = {0}, fresh = {0};
+    cr_assert_eq(cupel_weights_save(&weights, file, &error), CUPEL_OK, "%s", error.message);
+    train(model, &(struct cupel_train_options){.init = file}, CUPEL_INVALID, &error);
+    has(&error, "2 of another shape or type, 1 unexpected");
+    has(&error, "another: linear1.weight is f32 [10, 64], the model has f32 [4, 64]");
+    char note[400] = "";
+    static const char *const skip[] = {"linear?.*"};
+    struct cupel_train_options options = {.init = file,
+                                          .init_skip = skip,
+                                          .init_skip_count = 1,
+                                          .out = out,
+                                          .run = {.note = keep_note, .note_context = note}};
+    struct cupel_train_result result = train(model, &options, CUPEL_OK, NULL);
+    cupel_train_result_free(&result);
+    cr_expect(
+        strstr(note,
+               ": 2 tensors of the model are left as initialised: net.linear1.weight, net.linear1.bias"),
+        "%s", note);
+    result = train(model, &(struct cupel_train_options){.out = plain}, CUPEL_OK, NULL);
+    cupel_train_result_free(&result);
+    cr_assert_eq(cupel_weights_load(inside(out, CHECKPOINT_LAST), &after, &error), CUPEL_OK);
+    cr_assert_eq(cupel_weights_load(inside(plain, CHECKPOINT_LAST), &fresh, &error), CUPEL_OK);
+    const struct cupel_weight *head = cupel_weights_find(&after, "net.linear1.weight");
+    cr_expect_arr_eq(head->data, cupel_weights_find(&fresh, "net.linear1.weight")->data, head->bytes);
+    cr_expect_arr_eq(cupel_weights_find(&after, "net.conv1.weight")->data,
+                     cupel_weights_find(&weights, "conv1.weight")->data, 36 * sizeof(float));
+    static const char *const wrong[] = {"linera1.*"};
+    options.init_skip = wrong;
+    train(model, &options, CUPEL_INVALID, &error);
+    has(&error, "--init-skip: 'linera1.*' matches no tensor of tiny.yaml or of ");
+    has(&error, "; did you mean 'linear1.*'?");
+    options.init = NULL;
+    train(model, &options, CUPEL_INVALID, &error);
+    has(&error, "name that by --init");
+    cupel_weights_free(&weights);
+    cupel_weights_free(&after);
+    cupel_weights_free(&fresh);
+    cupel_model_free(model);
+    free(file);
+    free(out);
+    free(plain);
 }
 
 /* ---- dump ---- */

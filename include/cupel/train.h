@@ -42,6 +42,10 @@ struct cupel_run_options {
     int64_t batch; /* images in a batch; 0: the model's */
     bool has_seed; /* whether `seed` replaces the model's */
     uint64_t seed; /* below 2^63 */
+    /* Gets a sentence worth showing, such as how many files of a folder were left out, on the caller's thread; NULL: nobody
+     * does. */
+    void (*note)(void *context, const char *text);
+    void *note_context; /* handed to it */
 };
 
 /* ---- training ---- */
@@ -133,13 +137,11 @@ struct cupel_progress {
 };
 
 /* Callbacks, each of which may be NULL; they run on the caller's thread, between two steps. `progress` comes
- * for every line of metrics.jsonl and a few times a second besides. `note` gets a sentence worth showing,
- * such as that the model file has changed since the checkpoint. */
+ * for every line of metrics.jsonl and a few times a second besides. */
 struct cupel_watcher {
     void *context; /* handed to the callbacks */
     void (*progress)(void *context, const struct cupel_progress *progress);
     void (*evaluated)(void *context, const struct cupel_evaluation_point *point);
-    void (*note)(void *context, const char *text);
 };
 
 /* `out` names the directory that takes the run's files; it is made if need be. NULL: nothing is written.
@@ -160,10 +162,14 @@ struct cupel_watcher {
  * The files of an earlier run are replaced, unless `resume` goes on with it. */
 struct cupel_train_options {
     struct cupel_run_options run;
-    int64_t epochs, steps;    /* 0: the model's; the run ends with whichever comes first */
-    const char *out;          /* see above */
-    bool resume;              /* go on from the checkpoint in `out` */
-    const char *init;         /* a safetensors file whose tensors replace the parameters' initial values */
+    int64_t epochs, steps; /* 0: the model's; the run ends with whichever comes first */
+    const char *out;       /* see above */
+    bool resume;           /* go on from the checkpoint in `out` */
+    const char *init;      /* a safetensors file whose tensors replace the parameters' initial values */
+    const char *const *
+        init_skip; /* patterns (as of a shell: * ? []) of names of tensors, `init_skip_count` of them, that keep
+                                     their initial values, whatever the file has; a note lists them */
+    int init_skip_count;
     int64_t checkpoint_steps; /* 0: only at the end of each epoch */
     int64_t
         log_steps; /* steps between two training lines; 0: a hundredth of the run, 1 to 50. An epoch's last step has a
@@ -224,8 +230,8 @@ enum cupel_status cupel_train(const struct cupel_model *model, const struct cupe
 
 /* The following take `weights`, a safetensors file with the parameters and running statistics by name: any
  * file of cupel_train, or a PyTorch state_dict saved with the names that the model gives. Of a checkpoint
- * with averaged weights the average is used. CUPEL_INVALID, all names listed, unless it has each tensor in
- * its shape. */
+ * with averaged weights the average is used. Numbers of f64, f16 and bf16 become f32, which is noted. CUPEL_INVALID, the names
+ * listed (of many the first 20 of a kind), unless it has each tensor in its shape. */
 
 /* Measures the weights on the test split; `mistakes` is the most of them to return. */
 enum cupel_status cupel_evaluate(const struct cupel_model *model, const struct cupel_run_options *options,

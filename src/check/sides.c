@@ -172,6 +172,7 @@ static enum cupel_status open_setups(const struct cupel_model *model, struct sid
     CUPEL_TRY(setup_open(model, &options, &sides->checked.setup, error));
     options.device = sides->options->against ? sides->options->against : "reference";
     options.precision = "f32";
+    options.note = NULL; /* the other side has told it */
     CUPEL_TRY(setup_open(model, &options, &sides->trusted.setup, error));
     struct cupel_plan_options *plan = &sides->trusted.setup.plan;
     plan->nofuse = true;

@@ -14,6 +14,12 @@ static char *text_room(void) {
     return texts[next++ % 8];
 }
 
+static void print_note(void *context, const char *text) {
+    (void)context;
+    fflush(stdout);
+    fprintf(stderr, "cupel: note: %s\n", text);
+}
+
 struct cupel_run_options run_options(const struct arguments *arguments) {
     return (struct cupel_run_options){
         .device = arguments->device,
@@ -26,12 +32,14 @@ struct cupel_run_options run_options(const struct arguments *arguments) {
         .batch = arguments->batch,
         .has_seed = arguments->seed >= 0,
         .seed = (uint64_t)arguments->seed,
+        .note = print_note,
     };
 }
 
 enum cupel_status model_open(const struct arguments *arguments, struct cupel_model **model,
                              struct cupel_error *error) {
-    return cupel_model_read(arguments->model, arguments->settings, arguments->setting_count, model, error);
+    return cupel_model_read(arguments->model, arguments->settings.items, arguments->settings.count, model,
+                            error);
 }
 
 int64_t network_parameters(const struct cupel_network *network) {

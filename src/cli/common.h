@@ -5,7 +5,7 @@
 #include "cli/options.h"
 #include "cupel/train.h"
 
-/* The options of a run that the command line gives. */
+/* The options of a run that the command line gives. Notes go to standard error. */
 struct cupel_run_options run_options(const struct arguments *arguments);
 
 /* Reads the model file of the command line with its overrides. */

@@ -13,7 +13,7 @@ enum option_type {
     OPTION_TEXT,   /* const char * */
     OPTION_NUMBER, /* int64_t, from low to high */
     OPTION_WORD,   /* const char *, one of `value`'s words */
-    OPTION_LIST,   /* may be repeated; goes to `settings` */
+    OPTION_LIST,   /* struct list; may be repeated */
 };
 
 struct option {
@@ -124,7 +124,7 @@ static const struct option options[] = {
      AT(deterministic), .help = "the same bits in every run on this device (cpu and reference always are)"},
     {"--stream", COMMAND_TRAIN | COMMAND_EVAL, 0, OPTION_SWITCH, NULL, AT(stream),
      .help = "send each batch to the device, though all images would fit there"},
-    {"--set", WITH_MODEL, 0, OPTION_LIST, "KEY=VALUE",
+    {"--set", WITH_MODEL, 0, OPTION_LIST, "KEY=VALUE", AT(settings),
      .help = "override a key of the model file, as train.optimizer.adam.lr=0.01; repeatable"},
     {"--out", COMMAND_TRAIN, 0, OPTION_TEXT, "DIR", AT(out),
      .help = "directory of the run (default: runs/ and the model file's name)"},
@@ -134,6 +134,8 @@ static const struct option options[] = {
      .help = "go on from the checkpoint in the run's directory"},
     {"--init", COMMAND_TRAIN, 0, OPTION_TEXT, "FILE", AT(init),
      .help = "start from these weights (a safetensors file) instead of random ones"},
+    {"--init-skip", COMMAND_TRAIN, 0, OPTION_LIST, "PATTERN", AT(init_skip),
+     .help = "leave tensors whose names match, as 'fc.*', as initialised, whatever --init has; repeatable"},
 };
 
 void complain(const char *format, ...) {
@@ -225,9 +227,11 @@ static bool take_value(const struct parse *parse, const struct option *option, c
             return refuse(parse, "%s: '%.80s' is none of %s", option->name, value, option->value);
         *(const char **)place = value;
         break;
-    case OPTION_LIST:
-        parse->arguments->settings[parse->arguments->setting_count++] = value;
+    case OPTION_LIST: {
+        struct list *list = place;
+        list->items[list->count++] = value;
         break;
+    }
     default:
         *(const char **)place = value;
     }
@@ -329,7 +333,8 @@ bool arguments_read(const struct command *command, int count, char **argv, struc
     struct parse parse = {.command = command, .arguments = arguments};
     *arguments = (struct arguments){.seed = -1};
     size_t room = (size_t)count + 1;
-    arguments->settings = calloc(room, sizeof *arguments->settings);
+    arguments->settings.items = calloc(room, sizeof *arguments->settings.items);
+    arguments->init_skip.items = calloc(room, sizeof *arguments->init_skip.items);
     arguments->words = calloc(room, sizeof *arguments->words);
     *exit_status = EXIT_DONE;
     for (int i = 0; i < count && strcmp(argv[i], "--") != 0; i++) {
@@ -338,11 +343,13 @@ bool arguments_read(const struct command *command, int count, char **argv, struc
         return false;
     }
     *exit_status = EXIT_BAD_INPUT;
-    if (!arguments->settings || !arguments->words) return refuse(&parse, "out of memory");
+    if (!arguments->settings.items || !arguments->init_skip.items || !arguments->words)
+        return refuse(&parse, "out of memory");
     return parse_all(&parse, count, argv);
 }
 
 void arguments_free(struct arguments *arguments) {
-    free(arguments->settings);
+    free(arguments->settings.items);
+    free(arguments->init_skip.items);
     free(arguments->words);
 }

@@ -11,6 +11,12 @@
 /* Exit statuses of the program. */
 enum { EXIT_DONE = 0, EXIT_RUN_FAILED = 1, EXIT_BAD_INPUT = 2 };
 
+/* The values of a flag that may be repeated. */
+struct list {
+    const char **items;
+    int count;
+};
+
 /* What a command line says. Texts point into argv. */
 struct arguments {
     const char *model;
@@ -22,8 +28,7 @@ struct arguments {
     const char *against, *filter, *tolerance, *json, *junit, *save_repro, *repro, *compare, *seconds, *trace;
     int64_t epochs, steps, sample_steps, batch, seed, threads, count, repeat; /* 0: not given; the seed -1 */
     bool deterministic, stream, resume, single, interpolate, skip_bad, verbose;
-    const char **settings; /* of --set */
-    int setting_count;
+    struct list settings, init_skip;
     const char **words; /* arguments that are no flags */
     int word_count;
 };

@@ -38,6 +38,7 @@ struct display {
     bool terminal;
     bool live;      /* a live line is on the screen */
     double printed; /* the run's time at the last plain line */
+    void (*note)(void *context, const char *text);
 };
 
 /* Hands what was printed to its reader. */
@@ -96,10 +97,11 @@ static void print_evaluation(void *context, const struct cupel_evaluation_point 
     show();
 }
 
+/* The note of a run, below its live line. */
 static void print_note(void *context, const char *text) {
-    clear_live_line(context);
-    fflush(stdout);
-    fprintf(stderr, "cupel: note: %s\n", text);
+    struct display *display = context;
+    clear_live_line(display);
+    display->note(NULL, text);
 }
 
 static enum cupel_status print_start(const struct cupel_model *model,
@@ -186,17 +188,22 @@ int command_train(const struct arguments *arguments) {
     if (model_open(arguments, &model, &error)) return complain_error(&error);
     struct display display = {.model = model, .terminal = isatty(STDOUT_FILENO)};
     char *directory = arguments->out ? strdup(arguments->out) : default_directory(arguments->model);
-    const struct cupel_train_options options = {
+    struct cupel_train_options options = {
         .run = run_options(arguments),
         .epochs = arguments->epochs,
         .steps = arguments->steps,
         .out = directory,
         .resume = arguments->resume,
         .init = arguments->init,
+        .init_skip = arguments->init_skip.items,
+        .init_skip_count = arguments->init_skip.count,
         .sample_steps = arguments->sample_steps,
         .stop = &stop,
-        .watcher = {&display, print_progress, print_evaluation, print_note},
+        .watcher = {&display, print_progress, print_evaluation},
     };
+    display.note = options.run.note;
+    options.run.note = print_note;
+    options.run.note_context = &display;
     enum cupel_status status = directory ? train(model, &options, &error)
                                          : cupel_fail(&error, CUPEL_NOMEM, "no memory for a file name");
     free(directory);

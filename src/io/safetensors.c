@@ -54,8 +54,24 @@ struct parser {
 #define REFUSE(parser, format, ...) \
     cupel_fail((parser)->error, CUPEL_INVALID, "%s: " format, (parser)->file, __VA_ARGS__)
 
+/* Whether the file begins as torch.save's do: as a ZIP archive, or as a pickle of protocol 2 to 5 (which, read as a length, has
+ * something in its upper bytes). */
+static bool is_pickle(const struct parser *p) {
+    static const unsigned char zip[] = {'P', 'K', 3, 4};
+    if (p->size < 8) return false;
+    return memcmp(p->bytes, zip, sizeof zip) == 0 ||
+           (p->bytes[0] == 0x80 && p->bytes[1] >= 2 && p->bytes[1] <= 5 && (p->bytes[6] || p->bytes[7]));
+}
+
 static enum cupel_status parse_header(struct parser *p) {
     uint64_t length;
+    if (is_pickle(p))
+        return REFUSE(
+            p,
+            "this is a file of torch.save, or another pickle or archive, which is not read; convert it:\n"
+            "    python3 -c \"import torch; from safetensors.torch import save_file; "
+            "save_file(torch.load('%s', map_location='cpu', weights_only=True), 'weights.safetensors')\"",
+            p->file);
     if (p->size < sizeof length) return REFUSE(p, "%zu bytes are too few for a safetensors file", p->size);
     memcpy(&length, p->bytes, sizeof length);
     length = le64toh(length);

@@ -218,6 +218,7 @@ bool culprit_find(const struct cupel_model *model, const struct cupel_train_opti
     again.init = again.resume ? NULL : options->init;
     again.checkpoint_steps = 0;
     again.watcher = (struct cupel_watcher){0};
+    again.run.note = NULL;
     const bool found = loop_open(&loop, model, NULL) == CUPEL_OK && search(&loop, bad_step, culprit);
     loop_close(&loop);
     return found;

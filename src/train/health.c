@@ -111,7 +111,7 @@ static bool is_beyond(const struct rule *rule, double value, double limit) {
 
 static enum cupel_status tell(struct loop *loop, const struct rule *rule, bool over, double value,
                               int64_t step, struct cupel_error *error) {
-    const struct cupel_watcher *watcher = &loop->options->watcher;
+    const struct cupel_run_options *run = &loop->options->run;
     const char *name = cupel_warning_name(rule->warning);
     const struct cupel_warning_point point = {
         .step = step,
@@ -129,7 +129,7 @@ static enum cupel_status tell(struct loop *loop, const struct rule *rule, bool o
         snprintf(text, sizeof text, "step %" PRId64 ": %s: %s is %.4g, %s %g; %s", step, name, rule->number,
                  value, rule->raise > rule->clear ? "at least" : "below", rule->raise,
                  cupel_warning_advice(rule->warning));
-    if (watcher->note) watcher->note(watcher->context, text);
+    if (run->note) run->note(run->note_context, text);
     return loop->journal ? journal_warning(loop->journal, &point, error) : CUPEL_OK;
 }
 

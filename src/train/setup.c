@@ -1,5 +1,6 @@
 #include "train/setup.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,6 +37,15 @@ enum cupel_status setup_task(const struct setup *setup, enum cupel_task task, co
     return cupel_fail(error, CUPEL_UNSUPPORTED,
                       "%s: a model of `task: %s` cannot be %s; give one of `task: %s`",
                       cupel_model_name(setup->model), words[had], what, words[task]);
+}
+
+void setup_note(const struct setup *setup, const char *format, ...) {
+    char text[2400];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    if (setup->note) setup->note(setup->note_context, text);
 }
 
 /* ---- options and device ---- */
@@ -105,6 +115,8 @@ enum cupel_status setup_open(const struct cupel_model *model, const struct cupel
         .train = *cupel_model_train(model),
     };
     setup->stream = options->stream;
+    setup->note = options->note;
+    setup->note_context = options->note_context;
     setup->spec = setup_spec(model, options);
     CUPEL_TRY(apply(options, setup, error));
     find_learners(setup);

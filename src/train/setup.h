@@ -21,7 +21,9 @@ struct setup {
     int learner_count;
     const struct cupel_data_settings *data;
     struct cupel_dataset_spec spec;
-    bool stream;                       /* images stay on the host */
+    bool stream;                                   /* images stay on the host */
+    void (*note)(void *context, const char *text); /* see struct cupel_run_options */
+    void *note_context;
     struct cupel_train_settings train; /* batch and seed as the options have them */
     float *mean, *deviation;           /* of each channel, for normalising */
     struct cupel_device *device;
@@ -42,6 +44,9 @@ void setup_close(struct setup *setup);
 /* CUPEL_UNSUPPORTED unless the model's task is this one; `what` is what another cannot be, such as "evaluated". */
 enum cupel_status setup_task(const struct setup *setup, enum cupel_task task, const char *what,
                              struct cupel_error *error);
+
+/* Hands the caller's `note` a sentence. */
+void setup_note(const struct setup *setup, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Writes "PREFIX.NETWORK", the name of a state beside a network's range, into `name` of NAME_ROOM bytes. */
 enum { NAME_ROOM = 400 };

@@ -56,6 +56,9 @@ static enum cupel_status check_counts(const struct setup *setup, const struct cu
 enum cupel_status split_open(const struct setup *setup, struct cupel_dataset *dataset,
                              struct cupel_error *error) {
     CUPEL_TRY(cupel_dataset_open(&setup->spec, dataset, error));
+    if (dataset->skipped)
+        setup_note(setup, "%lld bad file%s left out; the first: %s", (long long)dataset->skipped,
+                   dataset->skipped == 1 ? " is" : "s are", dataset->first_skipped.message);
     const enum cupel_status status = check_counts(setup, dataset, error);
     if (status) cupel_dataset_free(dataset);
     return status;

@@ -16,7 +16,7 @@ enum cupel_status division_make(int64_t count, int64_t held, uint64_t seed, stru
                                 struct cupel_error *error);
 void division_free(struct division *division);
 
-/* Reads the model's data set. It has labels, and the model's shape and classes. */
+/* Reads the model's data set. It has labels, and the model's shape and classes. Bad files that are left out are noted. */
 enum cupel_status split_open(const struct setup *setup, struct cupel_dataset *dataset,
                              struct cupel_error *error);
 

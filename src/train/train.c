@@ -33,6 +33,10 @@ static enum cupel_status check_options(const struct cupel_train_options *options
         return cupel_fail(error, CUPEL_INVALID,
                           "--resume goes on with the run's own weights; leave out --init, or start without "
                           "--resume");
+    if (options->init_skip_count && !options->init)
+        return cupel_fail(
+            error, CUPEL_INVALID,
+            "--init-skip chooses among the tensors of a file; name that by --init, or leave it out");
     return CUPEL_OK;
 }
 
@@ -143,7 +147,6 @@ static enum cupel_status start_averages(struct setup *setup, struct cupel_error 
 static enum cupel_status resume(struct loop *loop, struct cupel_error *error) {
     bool changed = false;
     struct checkpoint *state = &loop->state;
-    const struct cupel_watcher *watcher = &loop->options->watcher;
     CUPEL_TRY(checkpoint_load(&loop->setup, state, loop->options->out, &changed, error));
     int64_t epoch_steps = loop->epoch_steps;
     if (state->cursor != state->step % epoch_steps * loop->step_images)
@@ -153,9 +156,9 @@ static enum cupel_status resume(struct loop *loop, struct cupel_error *error) {
                           "image %" PRId64 "; resume with the same `drop_last`",
                           loop->options->out, state->step, epoch_steps, state->cursor);
     loop->saved_step = state->step;
-    if (changed && watcher->note)
-        watcher->note(watcher->context,
-                      "the model file has changed since the checkpoint; going on with what it says now");
+    if (changed)
+        setup_note(&loop->setup,
+                   "the model file has changed since the checkpoint; going on with what it says now");
     return CUPEL_OK;
 }
 
@@ -167,7 +170,9 @@ static unsigned journal_kinds(const struct setup *setup) {
 static enum cupel_status start(struct loop *loop, struct cupel_error *error) {
     const struct cupel_train_options *options = loop->options;
     double time = 0;
-    if (options->init) CUPEL_TRY(load_weights(&loop->setup, options->init, LOAD_PLAIN, error));
+    if (options->init)
+        CUPEL_TRY(
+            load_initial(&loop->setup, options->init, options->init_skip, options->init_skip_count, error));
     CUPEL_TRY(start_averages(&loop->setup, error));
     if (options->resume) CUPEL_TRY(resume(loop, error));
     CUPEL_TRY(setup_step(&loop->setup, loop->state.step, error));
@@ -195,19 +200,8 @@ static enum cupel_status divide(struct loop *loop, const struct cupel_dataset *d
     return plan_length(loop, error);
 }
 
-static void note_skipped(const struct loop *loop) {
-    const struct cupel_watcher *watcher = &loop->options->watcher;
-    const struct cupel_dataset *dataset = &loop->dataset;
-    char text[sizeof dataset->first_skipped.message + 80];
-    if (!dataset->skipped || !watcher->note) return;
-    snprintf(text, sizeof text, "%" PRId64 " bad file%s left out; the first: %s", dataset->skipped,
-             dataset->skipped == 1 ? " is" : "s are", dataset->first_skipped.message);
-    watcher->note(watcher->context, text);
-}
-
 static enum cupel_status prepare(struct loop *loop, struct cupel_error *error) {
     CUPEL_TRY(split_open(&loop->setup, &loop->dataset, error));
-    note_skipped(loop);
     CUPEL_TRY(divide(loop, &loop->dataset, error));
     CUPEL_TRY(compile(loop, error));
     if (!loop->repeats) CUPEL_TRY(health_open(loop, error));
@@ -246,23 +240,20 @@ void loop_close(struct loop *loop) {
 /* Closes the loop of a gan that has come to an infinite number or NaN, and adds to the message where it came from. */
 static void explain(struct loop *loop, const struct cupel_model *model, struct cupel_error *error) {
     const struct cupel_train_options *options = loop->options;
-    const struct cupel_watcher *watcher = &options->watcher;
     struct journal *journal = loop->journal;
     struct culprit culprit = {.step = loop->bad_step};
     struct cupel_warning_point point = {.epoch = epoch_of(loop, loop->bad_step),
                                         .warning = CUPEL_WARNING_NAN,
                                         .value = NAN,
                                         .time = clock_now() - loop->meter.start};
-    char text[sizeof error->message];
     const int64_t saved_step = loop->saved_step, bad_step = loop->bad_step;
+    setup_note(&loop->setup,
+               "step %" PRId64
+               ": a loss or a weight is infinite or NaN; to find the first such number, the steps "
+               "from %" PRId64 " on are repeated",
+               bad_step, saved_step < 0 ? 1 : saved_step + 1);
     loop->journal = NULL;
     loop_close(loop); /* the device may not have room for both */
-    snprintf(text, sizeof text,
-             "step %" PRId64
-             ": a loss or a weight is infinite or NaN; to find the first such number, the steps "
-             "from %" PRId64 " on are repeated",
-             bad_step, saved_step < 0 ? 1 : saved_step + 1);
-    if (watcher->note) watcher->note(watcher->context, text);
     if (culprit_find(model, options, saved_step, bad_step, &culprit) && error) {
         const size_t used = strlen(error->message);
         snprintf(error->message + used, sizeof error->message - used, "; %s", culprit.text);
