@@ -57,6 +57,8 @@ Test(data_run, a_classifier_learns_a_folder) {
     cr_expect(strstr(outcome.out, ", on 6 images\n"), "%s", outcome.out);
     outcome = run_cupel("eval f.yaml --weights runs/f/best.safetensors --skip-bad --device cpu");
     cr_expect(outcome.status == 0 && strstr(outcome.out, "accuracy  100.00 %"), "%s", outcome.err);
+    cr_expect(strstr(outcome.err, "note: 1 bad file is left out; the first: pictures/left/010.png: is no"),
+              "%s", outcome.err);
     outcome =
         run_cupel("predict f.yaml --weights runs/f/best.safetensors pictures/left/000.png --device cpu");
     cr_expect(outcome.status == 0 && strstr(outcome.out, "pictures/left/000.png\n"), "%s", outcome.err);
