@@ -22,8 +22,8 @@ from torch.nn import functional as F
 
 ROOT = Path(__file__).resolve().parent.parent
 
-ACTIVATIONS = {"relu": F.relu, "sigmoid": torch.sigmoid, "tanh": torch.tanh, "softplus": F.softplus, "gelu": F.gelu,
-               "selu": F.selu}
+ACTIVATIONS = {"relu": F.relu, "relu6": F.relu6, "sigmoid": torch.sigmoid, "tanh": torch.tanh, "softplus": F.softplus,
+               "gelu": F.gelu, "selu": F.selu}
 
 
 class Layer:

@@ -197,7 +197,12 @@ static const struct {
     {"pad: 2", "init: {uniform: [1, 0]}", "m.yaml:11:64:", "low is above high"},
     {"pad: 2", "init: xavier", "m.yaml:11:54:", "unknown init 'xavier'"},
     {"pad: 2", "bias: 1", "m.yaml:11:54:", "'bias' is '1'; it must be true or false"},
-    {"name: conv1", "name: a.b", "m.yaml:11:22:", "'a.b' cannot be a name"},
+    {"name: conv1", "name: a..b",
+     "m.yaml:11:22:", "'a..b' cannot be a name; use letters, digits, _ and -, and"},
+    {"name: conv1", "name: .b", "m.yaml:11:22:", "'.b' cannot be a name"},
+    {"name: conv1", "name: b.", "m.yaml:11:22:", "'b.' cannot be a name"},
+    {"name: conv1", "name: a/b", "m.yaml:11:22:", "'a/b' cannot be a name"},
+    {"  net:\n", "  1t:\n", "m.yaml:8:3:", "'1t' cannot be a name; use letters, digits, _ and -, and begin"},
     {"name: conv1", "name: input", "m.yaml:11:22:", "'input' already means what goes into this list"},
     {"name: conv1", "name: label", "m.yaml:11:22:", "'label' already means the class labels"},
     {"name: fc", "name: conv1", "m.yaml:16:24:", "the name 'conv1' is taken by the layer at line 11"},
@@ -296,7 +301,11 @@ Test(model, known_networks_have_known_sizes) {
     static const struct {
         const char *file;
         int64_t parameters;
-    } cases[] = {{"lenet5", 61706}, {"mlp", 235146}, {"perceptron", 7850}, {"dcgan64", 3576704 + 2765568}};
+    } cases[] = {{"lenet5", 61706},
+                 {"mlp", 235146},
+                 {"perceptron", 7850},
+                 {"dcgan64", 3576704 + 2765568},
+                 {"resnet18-cifar", 11173962}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char path[400];
         struct cupel_model *model;

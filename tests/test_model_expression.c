@@ -54,6 +54,9 @@ Test(model_expression, values_are_those_of_arithmetic) {
         {"$1e3", "1000"},
         {"w", "w"},
         {"a$w", "a$w"},
+        {"a$(w)", "a48"},
+        {"a$(w - 40).$(half)-1", "a8.0.5-1"},
+        {"'a$(w)'", "a$(w)"},
         {"$word", "abc"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -110,6 +113,8 @@ Test(model_expression, malformed_ones_are_refused) {
         {"$list * 2", "m.yaml:1:10: 'list' is a list; it must be a number"},
         {"$quoted * 2", "'quoted' is '7'; it must be a number"},
         {"{a: {b: [1, $x]}}", "m.yaml:3:17: unknown name 'x'"},
+        {"a$(w", "m.yaml:3:5: the expression 'a$(w' has its end where ')' must stand"},
+        {"a$(w)$(x)", "unknown name 'x'"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct cupel_yaml yaml = {0};
@@ -249,6 +254,40 @@ Test(model_expression, repeated_layers_have_an_input_and_names_of_their_own) {
     cupel_model_free(model);
 }
 
+/* As in torchvision: numbers for names, and lists that add nothing to the names of their layers. */
+Test(model_expression, names_can_have_dots_and_numbers) {
+    static const char *const want[] = {"conv1",         "stage.0.one",   "stage.1.one",
+                                       "stage.2.one",   "stage.2.one.0", "stage.2.one.1",
+                                       "stage.2.relu1", "flatten1",      "linear1"};
+    struct cupel_error error = {0};
+    char text[4000];
+    const char *layers = strstr(model_text, "      - repeat:\n"),
+               *rest = strstr(model_text, "      - flatten");
+    snprintf(
+        text, sizeof text, "%.*s%s%s", (int)(layers - model_text), model_text,
+        "      - conv: {name: stage.0.one, out: 2, kernel: 1}\n"
+        "      - repeat: {name: ~, times: 2, layers: [conv: {name: stage.$(i + 1).one, out: 3, kernel: 1}]}\n"
+        "      - twice: {name: ~, to: stage.2, from: stage.0.one}\n"
+        "      - relu: {name: stage.2.relu1, from: twice1}\n",
+        rest);
+    char *block = strstr(text, "    params:");
+    cr_assert(block);
+    snprintf(block, sizeof text - (size_t)(block - text), "%s",
+             "    params: {to: ~}\n    layers:\n"
+             "      - conv: {name: stage.2.one.0, out: 4, kernel: 1}\n"
+             "      - conv: {name: stage.2.one.1, from: stage.2.one.0, out: 4, kernel: 1}\n"
+             "train: {optimizer: sgd, batch: 2, steps: 1}\n");
+    struct cupel_model *model;
+    cupel_model_read_text("m.yaml", text, strlen(text), NULL, 0, &model, &error);
+    cr_assert(model, "%s", error.message);
+    const struct cupel_network *net = cupel_model_network(model, 0);
+    cr_assert_eq(net->layer_count, 9);
+    for (int i = 0; i < 9; i++) cr_expect_str_eq(net->layers[i].name, want[i]);
+    cr_assert(net->layers[2].inputs[0] == 2 - 1 && net->layers[4].inputs[0] == 1 &&
+              net->layers[6].inputs[0] == 5);
+    cupel_model_free(model);
+}
+
 Test(model_expression, parameters_and_sizes_can_be_set) {
     static const struct {
         const char *setting;
@@ -323,6 +362,11 @@ static const struct {
      "m.yaml:25:21:", "unknown name 'i'; (known: more, to, top, width, image_size)"},
     {"  twice:\n", "  repeat:\n", "m.yaml:21:3:", "'repeat' is a layer; give the block another name"},
     {"{to: $(i + 1)}", "{to: [1]}", "m.yaml:16:27:", "'to' is a list; it must be a number"},
+    {"- flatten", "- relu: {name: ~}", "m.yaml:18:22:", "'name' is nothing; it must be a text"},
+    {"- flatten", "- flatten: {name: down.1.one}",
+     "m.yaml:18:9:", "the name 'down.1.one' is taken by the layer at line 14; give this one another"},
+    {"          name: down\n", "          name: ~\n",
+     "m.yaml:14:15:", "the name 'one' is taken by the layer at line 14; give this one another `name`"},
 };
 
 Test(model_expression, wrong_uses_are_refused_at_their_place) {

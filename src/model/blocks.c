@@ -14,7 +14,7 @@ static enum cupel_status block_read(struct parser *parser, const struct cupel_ya
                                     struct block *block) {
     struct cupel_yaml *yaml = parser->yaml;
     block->word = item->key->text;
-    CUPEL_TRY(name_check(yaml, item->key, parser->error));
+    CUPEL_TRY(word_check(yaml, item->key, parser->error));
     if (cupel_words_find((struct cupel_words){parser->words, layer_kind_count + 1, sizeof *parser->words},
                          block->word) >= 0)
         return cupel_yaml_fail(yaml, item->key, parser->error, "'%s' is a layer; give the block another name",
@@ -103,7 +103,7 @@ static enum cupel_status bind_params(struct parser *parser, const struct block *
     return CUPEL_OK;
 }
 
-/* Begins a list of layers within another: its name, and what goes in. */
+/* Begins a list of layers within another: its name, which with `name: ~` is no part of its layers' names, and what goes in. */
 static enum cupel_status scope_enter(struct parser *parser, struct scope *outer,
                                      const struct cupel_yaml_item *word, const struct cupel_yaml_item *values,
                                      struct name **name, struct scope *inner) {
@@ -112,7 +112,9 @@ static enum cupel_status scope_enter(struct parser *parser, struct scope *outer,
     if (depth > MAX_DEPTH)
         return cupel_yaml_fail(parser->yaml, word, parser->error,
                                "blocks are nested more than %d deep; use fewer", MAX_DEPTH);
-    CUPEL_TRY(name_add(parser->yaml, outer, word, cupel_yaml_find(values, "name"), name, parser->error));
+    const struct cupel_yaml_item *given = cupel_yaml_find(values, "name");
+    const bool plain = given && given->kind == CUPEL_YAML_NULL;
+    CUPEL_TRY(name_add(parser->yaml, outer, word, plain ? NULL : given, name, parser->error));
     CUPEL_TRY(name_inputs(parser->yaml, outer, *name, cupel_yaml_find(values, "from"), false, &inputs, &count,
                           parser->error));
     *inner = (struct scope){.outer = outer,
@@ -120,7 +122,8 @@ static enum cupel_status scope_enter(struct parser *parser, struct scope *outer,
                             .bindings = outer->bindings,
                             .input = inputs[0],
                             .previous = inputs[0]};
-    inner->prefix = cupel_heap_text(&parser->yaml->heap, "%s%s.", outer->prefix, (*name)->text);
+    inner->prefix =
+        plain ? outer->prefix : cupel_heap_text(&parser->yaml->heap, "%s%s.", outer->prefix, (*name)->text);
     return inner->prefix ? CUPEL_OK : cupel_yaml_no_memory(parser->yaml, parser->error);
 }
 
@@ -162,7 +165,7 @@ static const struct cupel_field repeat_fields[] = {
     {.key = "from", .type = CUPEL_FIELD_ITEM, .offset = offsetof(struct repeat, from), .fallback = ""},
 };
 
-/* Every round is a list of its own, called NAME.0, NAME.1, ..., in which `i` is its number. */
+/* Every round is a list of its own, called NAME.0, NAME.1, ... if it has a name, in which `i` is its number. */
 enum cupel_status repeat_use(struct parser *parser, struct scope *scope, const struct cupel_yaml_item *word,
                              const struct cupel_yaml_item *values) {
     struct repeat repeat = {0};
@@ -174,7 +177,8 @@ enum cupel_status repeat_use(struct parser *parser, struct scope *scope, const s
     for (int i = 0; i < repeat.times; i++) {
         struct scope round = whole;
         round.bindings = binding_add(parser->yaml, scope->bindings, "i", NULL, i);
-        round.prefix = cupel_heap_text(&parser->yaml->heap, "%s%d.", whole.prefix, i);
+        if (whole.prefix != scope->prefix)
+            round.prefix = cupel_heap_text(&parser->yaml->heap, "%s%d.", whole.prefix, i);
         if (!round.bindings || !round.prefix) return cupel_yaml_no_memory(parser->yaml, parser->error);
         CUPEL_TRY(layers_parse(parser, &round, repeat.layers, "the repeated 'layers'"));
         whole.input = whole.previous = round.previous;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "model/fields.h"
 
 enum { MAX_NESTING = 64, MAX_ARGUMENTS = 2 };
@@ -231,6 +232,31 @@ static enum cupel_status evaluate(struct cupel_yaml *yaml, struct cupel_yaml_ite
     return copy->text ? CUPEL_OK : cupel_yaml_no_memory(yaml, error);
 }
 
+/* Puts the values of the $(...) into a copied text that has more than that. */
+static enum cupel_status fill_in(struct cupel_yaml *yaml, struct cupel_yaml_item *copy,
+                                 const struct binding *bindings, struct cupel_error *error) {
+    const struct cupel_yaml_item old = *copy;
+    struct evaluation e = {.yaml = yaml, .item = &old, .bindings = bindings, .error = error};
+    struct buffer made = {0};
+    enum cupel_status status = CUPEL_OK;
+    const char *rest = old.text;
+    for (const char *at; status == CUPEL_OK && (at = strstr(rest, "$(")); rest = e.at) {
+        double value = 0;
+        e.at = at + 1;
+        status = read_atom(&e, &value);
+        const char *number = number_text(yaml, value);
+        buffer_add(&made, rest, (size_t)(at - rest));
+        buffer_text(&made, number ? number : "");
+        made.failed = made.failed || !number;
+    }
+    buffer_text(&made, rest);
+    copy->text = made.failed ? NULL : cupel_heap_text(&yaml->heap, "%s", made.data);
+    copy->written = old.text;
+    buffer_free(&made);
+    if (status == CUPEL_OK && !copy->text) return cupel_yaml_no_memory(yaml, error);
+    return status;
+}
+
 static bool is_repeated(const struct cupel_yaml_item *parent, const struct cupel_yaml_item *child) {
     return cupel_yaml_is(parent->key, "repeat") && cupel_yaml_is(child->key, "layers");
 }
@@ -247,6 +273,8 @@ enum cupel_status expression_expand(struct cupel_yaml *yaml, const struct cupel_
     *copy = made;
     if (made->kind == CUPEL_YAML_SCALAR && !made->quoted && *made->text == '$')
         return evaluate(yaml, made, bindings, error);
+    if (made->kind == CUPEL_YAML_SCALAR && !made->quoted && strstr(made->text, "$("))
+        return fill_in(yaml, made, bindings, error);
     struct cupel_yaml_item **last = &made->first;
     const struct cupel_yaml_item *child = made->first;
     for (made->first = NULL; child; child = child->next, last = &(*last)->next) {

@@ -1,6 +1,6 @@
 /* Names and expressions in model files: `$width`, `$(width * image_size / 2^(i + 4))`.
  *
- * A plain scalar that begins with `$` holds an expression: numbers, names, + - * / ^, parentheses, log2(x),
+ * A plain scalar that begins with `$` holds an expression, as does `$(...)` further on in one, which is then part of the text: numbers, names, + - * / ^, parentheses, log2(x),
  * min(a, b) and max(a, b); between the two a semicolon does as well, because a comma ends a scalar inside {}
  * and []. */
 #ifndef CUPEL_MODEL_EXPRESSION_H

@@ -245,6 +245,10 @@ static struct cupel_tensor *build_minibatch_std(struct builder *builder, const s
     return cupel_minibatch_std(x[0], layer->arguments.group);
 }
 
+static struct cupel_tensor *relu6(struct cupel_tensor *x) {
+    return cupel_clamp(x, 0, 6);
+}
+
 static struct cupel_tensor *build_leaky_relu(struct builder *builder, const struct layer *layer,
                                              struct cupel_tensor **x) {
     (void)builder;
@@ -337,6 +341,7 @@ const struct layer_kind layer_kinds[] = {
     KIND("upsample", upsample_fields, build_upsample),
     KIND("pixel_shuffle", pixel_shuffle_fields, build_pixel_shuffle),
     PLAIN("relu", cupel_relu),
+    PLAIN("relu6", relu6),
     KIND("leaky_relu", leaky_relu_fields, build_leaky_relu),
     KIND("elu", elu_fields, build_elu),
     PLAIN("selu", cupel_selu),

@@ -8,23 +8,49 @@
 static const char *const own_words[] = {"input", "label"};
 enum { OWN_INPUT, OWN_LABEL, OWN_WORDS };
 
-enum cupel_status name_check(struct cupel_yaml *yaml, const struct cupel_yaml_item *item,
-                             struct cupel_error *error) {
-    bool good =
-        item->kind == CUPEL_YAML_SCALAR && (isalpha((unsigned char)*item->text) || *item->text == '_');
-    for (const char *c = item->text; good && *c; c++)
-        good = isalnum((unsigned char)*c) || *c == '_' || *c == '-';
+/* Whether the name means nothing else yet. */
+static enum cupel_status name_free(struct cupel_yaml *yaml, const struct cupel_yaml_item *item,
+                                   struct cupel_error *error) {
     char shown[CUPEL_YAML_SHOWN];
-    cupel_yaml_shown(item, shown, sizeof shown);
-    if (!good)
+    if (cupel_words_find(CUPEL_WORDS(own_words), item->text) < 0) return CUPEL_OK;
+    return cupel_yaml_fail(yaml, item, error, "%s already means %s; choose another name",
+                           cupel_yaml_shown(item, shown, sizeof shown),
+                           cupel_yaml_is(item, own_words[OWN_INPUT]) ? "what goes into this list"
+                                                                     : "the class labels");
+}
+
+/* Whether the scalar is letters, digits, _ and -; such texts joined by dots, if they may be. */
+static bool is_made_of(const char *text, bool dots) {
+    bool begun = false;
+    for (; *text; text++) {
+        if (*text == '.' ? !dots || !begun : !isalnum((unsigned char)*text) && *text != '_' && *text != '-')
+            return false;
+        begun = *text != '.';
+    }
+    return begun;
+}
+
+enum cupel_status word_check(struct cupel_yaml *yaml, const struct cupel_yaml_item *item,
+                             struct cupel_error *error) {
+    char shown[CUPEL_YAML_SHOWN];
+    if (item->kind != CUPEL_YAML_SCALAR || !is_made_of(item->text, false) ||
+        !(isalpha((unsigned char)*item->text) || *item->text == '_'))
         return cupel_yaml_fail(yaml, item, error,
                                "%s cannot be a name; use letters, digits, _ and -, and begin with a letter",
-                               shown);
-    if (cupel_words_find(CUPEL_WORDS(own_words), item->text) >= 0)
-        return cupel_yaml_fail(yaml, item, error, "%s already means %s; choose another name", shown,
-                               cupel_yaml_is(item, own_words[OWN_INPUT]) ? "what goes into this list"
-                                                                         : "the class labels");
-    return CUPEL_OK;
+                               cupel_yaml_shown(item, shown, sizeof shown));
+    return name_free(yaml, item, error);
+}
+
+/* Checks the given name of a layer. */
+static enum cupel_status name_check(struct cupel_yaml *yaml, const struct cupel_yaml_item *item,
+                                    struct cupel_error *error) {
+    char shown[CUPEL_YAML_SHOWN];
+    if (item->kind != CUPEL_YAML_SCALAR || !is_made_of(item->text, true))
+        return cupel_yaml_fail(
+            yaml, item, error,
+            "%s cannot be a name; use letters, digits, _ and -, and dots between such parts",
+            cupel_yaml_shown(item, shown, sizeof shown));
+    return name_free(yaml, item, error);
 }
 
 enum cupel_status name_add(struct cupel_yaml *yaml, struct scope *scope, const struct cupel_yaml_item *word,

@@ -28,11 +28,13 @@ struct scope {
     struct name *names;                /* newest first */
 };
 
-/* CUPEL_INVALID unless the scalar is made of letters, digits, _ and - and is neither "input" nor "label". */
-enum cupel_status name_check(struct cupel_yaml *yaml, const struct cupel_yaml_item *item,
+/* CUPEL_INVALID unless the name of a network or block begins with a letter, is made of letters, digits, _ and -, and is neither
+ * "input" nor "label". */
+enum cupel_status word_check(struct cupel_yaml *yaml, const struct cupel_yaml_item *item,
                              struct cupel_error *error);
 
-/* Enters the layer or block that `word` begins into the scope, under its given name (NULL: a made one). */
+/* Enters the layer or block that `word` begins into the scope, under its given name (NULL: a made one), whose parts of letters,
+ * digits, _ and - may be joined by dots. */
 enum cupel_status name_add(struct cupel_yaml *yaml, struct scope *scope, const struct cupel_yaml_item *word,
                            const struct cupel_yaml_item *given, struct name **name,
                            struct cupel_error *error);

@@ -1,5 +1,6 @@
 /* `networks:` to lists of layers: arguments read, inputs resolved. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "model/parser.h"
@@ -192,6 +193,30 @@ static enum cupel_status input_read(struct parser *parser, const struct cupel_ya
     }
 }
 
+static int compare_names(const void *a, const void *b) {
+    const struct layer *left = *(const struct layer *const *)a, *right = *(const struct layer *const *)b;
+    const int order = strcmp(left->name, right->name);
+    return order ? order : left < right ? -1 : left > right;
+}
+
+/* Names with dots, and lists that add nothing to the names of their layers, can meet one another. */
+static enum cupel_status names_differ(struct parser *parser) {
+    const struct cupel_network *network = parser->network;
+    size_t count = (size_t)network->layer_count;
+    const struct layer **sorted = cupel_heap_alloc(&parser->yaml->heap, count, sizeof *sorted);
+    if (!sorted) return cupel_yaml_no_memory(parser->yaml, parser->error);
+    for (size_t i = 0; i < count; i++) sorted[i] = &network->layers[i];
+    qsort(sorted, count, sizeof *sorted, compare_names);
+    for (size_t i = 1; i < count; i++) {
+        if (strcmp(sorted[i - 1]->name, sorted[i]->name) != 0) continue;
+        return cupel_yaml_fail(
+            parser->yaml, sorted[i]->item, parser->error,
+            "the name '%.60s' is taken by the layer at line %d; give this one another `name`",
+            sorted[i]->name, sorted[i - 1]->item->line);
+    }
+    return CUPEL_OK;
+}
+
 static enum cupel_status network_read(struct parser *parser, const struct cupel_yaml_item *item) {
     struct network_items items = {0};
     struct cupel_yaml_item *input;
@@ -202,7 +227,7 @@ static enum cupel_status network_read(struct parser *parser, const struct cupel_
     *network = (struct cupel_network){.name = item->key->text, .model = parser->model, .item = item->key};
     parser->layer_room = 0;
     parser->model->suspect = network;
-    CUPEL_TRY(name_check(parser->yaml, item->key, parser->error));
+    CUPEL_TRY(word_check(parser->yaml, item->key, parser->error));
     CUPEL_TRY(cupel_fields_read(parser->yaml, item->key, item, "network", network_fields, 2, &items,
                                 parser->error));
     CUPEL_TRY(expression_expand(parser->yaml, items.input, bindings, NULL, &input, parser->error));
@@ -214,6 +239,7 @@ static enum cupel_status network_read(struct parser *parser, const struct cupel_
     if (!network->layer_count || scope.previous != network->layer_count - 1)
         return cupel_yaml_fail(parser->yaml, items.layers, parser->error,
                                "the list ends in a block that has no layers here; add one behind it");
+    CUPEL_TRY(names_differ(parser));
     return network_probe(parser->model, network, parser->error);
 }
 
