@@ -166,12 +166,14 @@ def add_pool(net, r):
     if min(x.shape[2:]) < 3:
         return
     kernel, stride = r.randint(2, 3), r.randint(1, 2)
-    pad = r.randint(0, kernel // 2)
-    arguments = {"kernel": kernel, "stride": stride, "pad": pad}
+    pad, ceil = r.randint(0, kernel // 2), r.random() < 0.5
+    arguments = {"kernel": kernel, "stride": stride, "pad": pad, "ceil_mode": ceil}
     if r.random() < 0.5:
-        net.add("maxpool", arguments, apply=lambda x: F.max_pool2d(x, kernel, stride, pad))
+        net.add("maxpool", arguments, apply=lambda x: F.max_pool2d(x, kernel, stride, pad, ceil_mode=ceil))
     else:
-        net.add("avgpool", arguments, apply=lambda x: F.avg_pool2d(x, kernel, stride, pad))
+        whole = r.random() < 0.5
+        net.add("avgpool", {**arguments, "count_include_pad": whole},
+                apply=lambda x: F.avg_pool2d(x, kernel, stride, pad, ceil, whole))
 
 
 def add_norm(net, r):

@@ -54,9 +54,13 @@ static const struct cupel_field pixel_shuffle_fields[] = {COMMON, FACTOR(INT)};
 static const struct cupel_field minibatch_std_fields[] = {COMMON,
                                                           FIELD("group", INT, group, 2, MAX_OUT, "4")};
 /* A stride left out is the kernel's size: the arguments start as zeros. */
-static const struct cupel_field window_fields[] = {COMMON, FIELD("kernel", PAIR, kernel, 1, MAX_WINDOW, NULL),
-                                                   FIELD("stride", PAIR, stride, 1, MAX_WINDOW, ""),
-                                                   FIELD("pad", PAIR, pad, 0, MAX_WINDOW, "0")};
+#define WINDOW_FIELDS                                                                                  \
+    COMMON, FIELD("kernel", PAIR, kernel, 1, MAX_WINDOW, NULL),                                        \
+        FIELD("stride", PAIR, stride, 1, MAX_WINDOW, ""), FIELD("pad", PAIR, pad, 0, MAX_WINDOW, "0"), \
+        FIELD("ceil_mode", BOOL, ceil_mode, 0, 0, "false")
+static const struct cupel_field maxpool_fields[] = {WINDOW_FIELDS};
+static const struct cupel_field avgpool_fields[] = {
+    WINDOW_FIELDS, FIELD("count_include_pad", BOOL, count_include_pad, 0, 0, "true")};
 static const struct cupel_field leaky_relu_fields[] = {
     COMMON, FIELD("slope", NUMBER, slope, CUPEL_ABOVE_0, DBL_MAX, "0.01")};
 static const struct cupel_field elu_fields[] = {COMMON,
@@ -204,7 +208,7 @@ static struct cupel_tensor *build_instancenorm(struct builder *builder, const st
 }
 
 static struct cupel_pool window(const struct layer_arguments *a) {
-    struct cupel_pool pool = {.exclude_pad = false};
+    struct cupel_pool pool = {.ceil_mode = a->ceil_mode};
     for (int i = 0; i < 2; i++) {
         pool.kernel[i] = (int)a->kernel[i];
         pool.stride[i] = (int)a->stride[i];
@@ -224,6 +228,7 @@ static struct cupel_tensor *build_avgpool(struct builder *builder, const struct 
                                           struct cupel_tensor **x) {
     struct cupel_pool pool = window(&layer->arguments);
     (void)builder;
+    pool.exclude_pad = !layer->arguments.count_include_pad;
     return cupel_avgpool(x[0], &pool);
 }
 
@@ -335,8 +340,8 @@ const struct layer_kind layer_kinds[] = {
     KIND("layernorm", layernorm_fields, build_layernorm),
     KIND("instancenorm", instancenorm_fields, build_instancenorm),
     KIND("minibatch_std", minibatch_std_fields, build_minibatch_std),
-    KIND("maxpool", window_fields, build_maxpool),
-    KIND("avgpool", window_fields, build_avgpool),
+    KIND("maxpool", maxpool_fields, build_maxpool),
+    KIND("avgpool", avgpool_fields, build_avgpool),
     PLAIN("global_avgpool", cupel_global_avgpool),
     KIND("upsample", upsample_fields, build_upsample),
     KIND("pixel_shuffle", pixel_shuffle_fields, build_pixel_shuffle),
