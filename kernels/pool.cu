@@ -3,28 +3,38 @@
 #include "images.cuh"
 #include "pool.h"
 
+/* Which elements of one axis belong to element i of another: floor((i step + first) / by) to floor((i step + last) / by), as far
+ * as there are any. */
+struct reach {
+    int64_t step, first, last;
+    divisor by;
+};
+
 struct pooling : images {
     int64_t index[4]; /* strides of argmax */
-    int64_t kernel[2], pad[2];
-    divisor stride[2];
+    int64_t pad[2];
+    reach windows[2], places[2]; /* of the image, under a window; of the pooled side, over an element */
     bool exclude_pad;
     int counted; /* numbers in every average; 0: the elements under the window */
 };
 
-/* What lies under the window at place o of an image of `size`. */
+/* What lies under the window at place o of an image of `size`. Padded windows are not divided. */
 __device__ __forceinline__ span window_at(const pooling &of, int axis, int64_t o, int64_t size) {
-    const int64_t from = o * of.stride[axis].value - of.pad[axis];
-    const int64_t to = min(from + of.kernel[axis], size + of.pad[axis]);
-    const int64_t first = max(from, int64_t{0}), last = min(to, size);
-    const int64_t elements = of.exclude_pad ? last - first : to - from;
+    const reach &window = of.windows[axis];
+    const int64_t start = o * window.step + window.first;
+    const int64_t from = start > 0 ? quotient(start, window.by) : start;
+    const int64_t end = quotient(o * window.step + window.last, window.by) + 1;
+    const int64_t first = max(from, int64_t{0}), last = min(end, size);
+    const int64_t elements = of.exclude_pad ? last - first : min(end, size + of.pad[axis]) - from;
     return {first, last, of.counted == 0 ? elements : axis == 0 ? of.counted : 1};
 }
 
 /* The places, out of `places`, of the windows that cover element i of the image. */
 __device__ __forceinline__ span places_over(const pooling &of, int axis, int64_t i, int64_t places) {
-    const int64_t end = i + of.pad[axis], first = end - of.kernel[axis] + of.stride[axis].value;
-    return {first > 0 ? quotient(first, of.stride[axis]) : 0, min(quotient(end, of.stride[axis]) + 1, places),
-            0};
+    const reach &over = of.places[axis];
+    const int64_t first = i * over.step + over.first;
+    return {first > 0 ? quotient(first, over.by) : 0,
+            min(quotient(i * over.step + over.last, over.by) + 1, places), 0};
 }
 
 template <int width> __device__ __forceinline__ void load_indices(const int32_t *from, int32_t (&to)[width]) {
@@ -155,15 +165,28 @@ template <class T, int width> __global__ void avgpool_grad(const T *dy, T *dx, p
 
 /* ---- launching ---- */
 
+/* Part i of P equal parts of S elements is i S / P to (i S + S - 1) / P, rounded down; element i of S lies in the parts i P / S to
+ * (i P + P - 1) / S. */
+static void set_reaches(pooling *of, const kernel_pool *pool, int axis, int64_t image, int64_t places) {
+    const int64_t kernel = pool->kernel[axis], stride = pool->stride[axis], pad = pool->pad[axis];
+    if (pool->adaptive) {
+        of->windows[axis] = {image, 0, image - 1, divisor_of(places)};
+        of->places[axis] = {places, 0, places - 1, divisor_of(image)};
+    } else {
+        of->windows[axis] = {stride, -pad, kernel - pad - 1, divisor_of(1)};
+        of->places[axis] = {1, pad - kernel + stride, pad, divisor_of(stride)};
+    }
+}
+
+/* `back`: from the pooled side to the image. */
 static pooling pooling_of(const kernel_pool *pool, const kernel_view *from, const kernel_view *to,
-                          const kernel_view *index, int width) {
+                          const kernel_view *index, int width, bool back) {
     pooling of = {};
     static_cast<images &>(of) = images_of(from, to, width);
     for (int d = 0; d < 4; d++) of.index[d] = index ? index->stride[d] : 0;
     for (int axis = 0; axis < 2; axis++) {
-        of.kernel[axis] = pool->kernel[axis];
         of.pad[axis] = pool->pad[axis];
-        of.stride[axis] = divisor_of(pool->stride[axis]);
+        set_reaches(&of, pool, axis, (back ? to : from)->dim[2 + axis], (back ? from : to)->dim[2 + axis]);
     }
     of.exclude_pad = pool->exclude_pad;
     of.counted = pool->divisor;
@@ -178,7 +201,7 @@ extern "C" kernel_status kernel_maxpool(const struct kernel_pool *pool, const vo
     const bool vectors = has_vectors(x, x_view, most) && has_vectors(y, y_view, most) &&
                          has_vectors(argmax, argmax_view, most);
     WITH_VECTORS(pool->type, vectors, T,
-                 const pooling of = pooling_of(pool, x_view, y_view, argmax_view, width);
+                 const pooling of = pooling_of(pool, x_view, y_view, argmax_view, width, false);
                  LAUNCH((maxpool<T, width>), blocks_for(of.count, image_threads), image_threads, 0, stream,
                         static_cast<const T *>(x), static_cast<T *>(y), argmax, of));
     return cudaGetLastError();
@@ -192,7 +215,7 @@ extern "C" kernel_status kernel_maxpool_grad(const struct kernel_pool *pool, con
     const bool vectors = has_vectors(dy, dy_view, most) && has_vectors(dx, dx_view, most) &&
                          has_vectors(argmax, argmax_view, most);
     WITH_VECTORS(pool->type, vectors, T,
-                 const pooling of = pooling_of(pool, dy_view, dx_view, argmax_view, width);
+                 const pooling of = pooling_of(pool, dy_view, dx_view, argmax_view, width, true);
                  LAUNCH((maxpool_grad<T, width>), blocks_for(of.count, image_threads), image_threads, 0,
                         stream, static_cast<const T *>(dy), argmax, static_cast<T *>(dx), of));
     return cudaGetLastError();
@@ -206,7 +229,7 @@ extern "C" kernel_status kernel_maxpool_pick(const struct kernel_pool *pool, con
     const int most = widest(pool->type);
     const bool vectors = has_vectors(argmax, argmax_view, most) && has_vectors(y, y_view, most);
     WITH_VECTORS(pool->type, vectors, T,
-                 const pooling of = pooling_of(pool, x_view, y_view, argmax_view, width);
+                 const pooling of = pooling_of(pool, x_view, y_view, argmax_view, width, false);
                  LAUNCH((maxpool_pick<T, width>), blocks_for(of.count, image_threads), image_threads, 0,
                         stream, static_cast<const T *>(x), argmax, static_cast<T *>(y), of,
                         divisor_of(x_view->dim[3]), fault));
@@ -218,7 +241,8 @@ extern "C" kernel_status kernel_avgpool(const struct kernel_pool *pool, const vo
                                         const struct kernel_view *y_view, void *stream) {
     const int most = widest(pool->type);
     const bool vectors = has_vectors(x, x_view, most) && has_vectors(y, y_view, most);
-    WITH_VECTORS(pool->type, vectors, T, const pooling of = pooling_of(pool, x_view, y_view, nullptr, width);
+    WITH_VECTORS(pool->type, vectors, T,
+                 const pooling of = pooling_of(pool, x_view, y_view, nullptr, width, false);
                  LAUNCH((avgpool<T, width>), blocks_for(of.count, image_threads), image_threads, 0, stream,
                         static_cast<const T *>(x), static_cast<T *>(y), of));
     return cudaGetLastError();
@@ -230,7 +254,7 @@ extern "C" kernel_status kernel_avgpool_grad(const struct kernel_pool *pool, con
     const int most = widest(pool->type);
     const bool vectors = has_vectors(dy, dy_view, most) && has_vectors(dx, dx_view, most);
     WITH_VECTORS(pool->type, vectors, T,
-                 const pooling of = pooling_of(pool, dy_view, dx_view, nullptr, width);
+                 const pooling of = pooling_of(pool, dy_view, dx_view, nullptr, width, true);
                  LAUNCH((avgpool_grad<T, width>), blocks_for(of.count, image_threads), image_threads, 0,
                         stream, static_cast<const T *>(dy), static_cast<T *>(dx), of));
     return cudaGetLastError();

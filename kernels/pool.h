@@ -12,6 +12,7 @@ extern "C" {
 struct kernel_pool {
     enum kernel_type type; /* of all tensors but argmax */
     int kernel[2], stride[2], pad[2];
+    bool adaptive;    /* windows are equal parts of the image; the three above are 0 */
     bool exclude_pad; /* averages are over the image's elements alone */
     int divisor;      /* of averages, instead of the number of elements; 0: not given */
 };

@@ -176,6 +176,14 @@ def add_pool(net, r):
                 apply=lambda x: F.avg_pool2d(x, kernel, stride, pad, ceil, whole))
 
 
+def add_adaptive_pool(net, r):
+    size = [r.randint(1, s + 1) for s in net.value().shape[2:]]
+    if r.random() < 0.5:
+        net.add("adaptive_maxpool", {"size": size}, apply=lambda x: F.adaptive_max_pool2d(x, size))
+    else:
+        net.add("adaptive_avgpool", {"size": size}, apply=lambda x: F.adaptive_avg_pool2d(x, size))
+
+
 def add_norm(net, r):
     x = net.value()
     if x.dim() == 4 and x.shape[2] * x.shape[3] >= 9 and r.random() < 0.3:
@@ -236,8 +244,8 @@ def random_network(sample, classes, r):
     net = Network(sample)
     add_convolution(net, r)
     for _ in range(r.randint(2, 6)):
-        r.choice([add_convolution, add_activation, add_activation, add_pool, add_norm, add_branch, add_enlarging,
-                  add_minibatch_std])(net, r)
+        r.choice([add_convolution, add_activation, add_activation, add_pool, add_adaptive_pool, add_norm, add_branch,
+                  add_enlarging, add_minibatch_std])(net, r)
     if r.random() < 0.3:
         net.add("global_avgpool", apply=lambda x: x.mean((2, 3), keepdim=True))
     net.add("flatten", apply=lambda x: x.flatten(1))

@@ -9,9 +9,19 @@
 
 /* ---- PyTorch ---- */
 
-enum kind { EMBEDDING, NEAREST, BILINEAR, PIXEL_SHUFFLE, INSTANCENORM, MINIBATCH_STD, SPECTRAL_NORM };
+enum kind {
+    EMBEDDING,
+    NEAREST,
+    BILINEAR,
+    PIXEL_SHUFFLE,
+    INSTANCENORM,
+    MINIBATCH_STD,
+    SPECTRAL_NORM,
+    ADAPTIVE_MAXPOOL,
+    ADAPTIVE_AVGPOOL
+};
 
-/* arg, as golden/make_layers.py writes it: the kind, then factors, the group, or axis and mode */
+/* arg, as golden/make_layers.py writes it: the kind, then factors, the group, axis and mode, or the size */
 static void build_golden(const struct op_case *one, struct cupel_tensor **in, struct cupel_tensor **out) {
     const int64_t *arg = one->arg + 1;
     switch ((enum kind)one->arg[0]) {
@@ -35,6 +45,12 @@ static void build_golden(const struct op_case *one, struct cupel_tensor **in, st
         break;
     case SPECTRAL_NORM:
         out[0] = cupel_spectral_norm(in[0], in[1], in[2], (int)arg[0], 1e-12, arg[1]);
+        break;
+    case ADAPTIVE_MAXPOOL:
+        out[0] = cupel_adaptive_maxpool(in[0], arg);
+        break;
+    case ADAPTIVE_AVGPOOL:
+        out[0] = cupel_adaptive_avgpool(in[0], arg);
         break;
     }
 }
@@ -63,7 +79,7 @@ Test(layers, values_gradients_and_vectors_are_those_of_pytorch) {
         judge_golden(&file, &one, "reference", CUPEL_F32, 2e-6);
         judge_golden(&file, &one, "cpu", CUPEL_F32, 1e-5);
     }
-    cr_assert_eq(configurations, 22);
+    cr_assert_eq(configurations, 30);
     cupel_weights_free(&file);
 }
 
@@ -123,12 +139,14 @@ enum maker {
     MAKE_AFFINE,
     MAKE_MINIBATCH,
     MAKE_SPECTRAL,
-    MAKE_POOL
+    MAKE_POOL,
+    MAKE_ADAPTIVE,
+    MAKE_PARTS
 };
 static const struct refused {
     enum maker maker;
     struct cupel_shape x, other;
-    int64_t a, b; /* factors, group, divisor, axis */
+    int64_t a, b; /* factors, group, divisor, axis, size */
     const char *says;
 } refusals[] = {
     {MAKE_EMBEDDING, {1, {4}}, {1, {3}}, 0, 0, "input 0 must have 2 dimensions"},
@@ -152,6 +170,12 @@ static const struct refused {
     {MAKE_SPECTRAL, {2, {3, 4}}, {1, {3}}, 0, 0, "u must be [3] and v [4]"},
     {MAKE_SPECTRAL, {2, {3, 3}}, {1, {3}}, 2, 0, "axis 2"},
     {MAKE_POOL, {4, {1, 1, 2, 2}}, {0}, -1, 0, "divisor -1 must be at least 0"},
+    {MAKE_ADAPTIVE, {4, {1, 1, 2, 2}}, {0}, 0, 3, "0 x 3 cannot be made"},
+    {MAKE_ADAPTIVE, {4, {1, 1, 2, 2}}, {0}, 3, 0, "3 x 0 cannot be made"},
+    {MAKE_ADAPTIVE, {3, {1, 2, 2}}, {0}, 2, 2, "takes images"},
+    {MAKE_ADAPTIVE, {4, {1, 1, 2, 2}}, {0}, 2, INT64_C(1) << 31, "2 elements cannot be pooled to 2147483648"},
+    {MAKE_PARTS, {4, {1, 1, 2, 2}}, {0}, 2, 0, "2 elements cannot be pooled to 0"},
+    {MAKE_PARTS, {4, {1, 1, 2, 2}}, {0}, -1, 1, "2 elements cannot be pooled to -1"},
 };
 
 static struct cupel_tensor *make(struct cupel_graph *graph, const struct refused *row) {
@@ -181,6 +205,10 @@ static struct cupel_tensor *make(struct cupel_graph *graph, const struct refused
         return cupel_spectral_norm(x, other, other, (int)row->a, 1e-12, false);
     case MAKE_POOL:
         return cupel_avgpool(x, &(struct cupel_pool){.kernel = {1, 1}, .divisor = (int)row->a});
+    case MAKE_ADAPTIVE:
+        return cupel_adaptive_maxpool(x, factor);
+    case MAKE_PARTS:
+        return NODE_ADD(avgpool, ATTR(pool, .parts = {row->a, row->b}), x);
     }
     return NULL;
 }

@@ -40,6 +40,11 @@ static const struct made {
      {4, {1, 2, 3, 3}},
      {0.75, 3.5, 5. / 3}},
     {"avgpool: {kernel: [1, 2], stride: [1, 4], ceil_mode: true}", {4, {1, 2, 3, 2}}, {1.5, 5}},
+    {"adaptive_avgpool: {size: 2}", {4, {1, 2, 2, 2}}, {4.5, 6.5, 9.5, 11.5}},
+    {"adaptive_maxpool: {size: [2, 3]}", {4, {1, 2, 2, 3}}, {7, 9, 10, 12, 14, 15}},
+    {"adaptive_maxpool: {size: [1, 5]}", {4, {1, 2, 1, 5}}, {11, 12, 13, 14, 15}},
+    {"adaptive_avgpool: {size: 1}", {4, {1, 2, 1, 1}}, {8}},
+    {"adaptive_avgpool: {size: [3, 5]}", {4, {1, 2, 3, 5}}, {1, 2, 3, 4, 5}},
 };
 
 static struct cupel_tensor *build(struct cupel_graph *graph, const struct cupel_network *network) {
@@ -80,6 +85,8 @@ static const struct refused {
     const char *layers, *says;
 } refused[] = {
     {"maxpool: {kernel: 2, count_include_pad: true}", "unknown key of maxpool 'count_include_pad'"},
+    {"adaptive_avgpool", "adaptive_avgpool needs the key 'size'"},
+    {"flatten, adaptive_avgpool: {size: 2}", "it takes images [N, C, H, W]"},
     {"avgpool: {kernel: 2, ceil_mode: 1}", "'ceil_mode' is '1'; it must be true or false"},
 };
 

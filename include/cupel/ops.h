@@ -124,6 +124,10 @@ struct cupel_pool {
  * first of equal elements gets maxpool's gradient. */
 struct cupel_tensor *cupel_maxpool(struct cupel_tensor *x, const struct cupel_pool *pool);
 struct cupel_tensor *cupel_avgpool(struct cupel_tensor *x, const struct cupel_pool *pool);
+/* [N, C, H, W] -> [N, C, size[0], size[1]], each at least 1, with windows that follow from the sizes: row i is made of rows
+ * floor(i H / size[0]) to ceil((i + 1) H / size[0]) - 1, columns likewise. (torch.nn.AdaptiveMaxPool2d, AdaptiveAvgPool2d) */
+struct cupel_tensor *cupel_adaptive_maxpool(struct cupel_tensor *x, const int64_t *size);
+struct cupel_tensor *cupel_adaptive_avgpool(struct cupel_tensor *x, const int64_t *size);
 /* [N, C, H, W] -> [N, C, factor[0] H, factor[1] W], for whole factors. Bilinear: between the centres of pixels, as with
  * align_corners = False. (torch.nn.Upsample) */
 enum cupel_upsampling { CUPEL_UPSAMPLE_NEAREST, CUPEL_UPSAMPLE_BILINEAR };

@@ -68,11 +68,15 @@ static const struct field norm[] = {
     INT("activation", norm.activation, ACTIVATION_NONE, ACTIVATION_LEAKY_RELU),
     REAL("slope", norm.slope),
     {0}};
-static const struct field pool[] = {
-    PAIR("kernel", pool.pool.kernel, 0, MOST),  PAIR("stride", pool.pool.stride, 0, MOST),
-    PAIR("pad", pool.pool.pad, 0, MOST),        BOOL("ceil_mode", pool.pool.ceil_mode),
-    BOOL("exclude_pad", pool.pool.exclude_pad), INT("divisor", pool.pool.divisor, 0, MOST),
-    LONGS("image", pool.image, 2, 0),           {0}};
+static const struct field pool[] = {PAIR("kernel", pool.pool.kernel, 0, MOST),
+                                    PAIR("stride", pool.pool.stride, 0, MOST),
+                                    PAIR("pad", pool.pool.pad, 0, MOST),
+                                    BOOL("ceil_mode", pool.pool.ceil_mode),
+                                    BOOL("exclude_pad", pool.pool.exclude_pad),
+                                    INT("divisor", pool.pool.divisor, 0, MOST),
+                                    LONGS("image", pool.image, 2, 0),
+                                    LONGS("parts", pool.parts, 2, 0),
+                                    {0}};
 static const struct field shape[] = {
     {"shape", FIELD_SHAPE, 1, AT(shape.shape)},
     LONGS("start", shape.start, CUPEL_MAX_RANK, 0),

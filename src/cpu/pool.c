@@ -5,12 +5,12 @@
 /* ---- max ---- */
 
 KERNEL(maxpool) {
-    const struct cupel_pool *pool = &call->node->attr.pool.pool;
+    const union attr *attr = &call->node->attr;
     const struct view *x = &call->in[0], *y = &call->out[0];
     int32_t *argmax = call->out[1].data;
     FOR_EACH4(y->shape.dim, n, c, oh, ow) {
-        const struct span rows = window_span(pool, 0, oh, x->shape.dim[2]),
-                          columns = window_span(pool, 1, ow, x->shape.dim[3]);
+        const struct span rows = window_span(attr, 0, oh, x->shape.dim[2]),
+                          columns = window_span(attr, 1, ow, x->shape.dim[3]);
         int64_t best_h = rows.from, best_w = columns.from;
         real best = IN(0)[at4(x, n, c, best_h, best_w)];
         for (int64_t h = rows.from; h < rows.to; h++)
@@ -27,12 +27,12 @@ KERNEL(maxpool) {
 }
 
 KERNEL(maxpool_grad) {
-    const struct cupel_pool *pool = &call->node->attr.pool.pool;
+    const union attr *attr = &call->node->attr;
     const struct view *dy = &call->in[0], *dx = &call->out[0];
     const int32_t *argmax = call->in[1].data;
     FOR_EACH4(dx->shape.dim, n, c, h, w) {
-        const struct span rows = places_over(pool, 0, h, dy->shape.dim[2]),
-                          columns = places_over(pool, 1, w, dy->shape.dim[3]);
+        const struct span rows = places_over(attr, 0, h, dy->shape.dim[2]),
+                          columns = places_over(attr, 1, w, dy->shape.dim[3]);
         double sum = 0;
         for (int64_t oh = rows.from; oh < rows.to; oh++)
             for (int64_t ow = columns.from; ow < columns.to; ow++)
@@ -54,11 +54,11 @@ KERNEL(maxpool_pick) {
 /* ---- average ---- */
 
 KERNEL(avgpool) {
-    const struct cupel_pool *pool = &call->node->attr.pool.pool;
+    const union attr *attr = &call->node->attr;
     const struct view *x = &call->in[0], *y = &call->out[0];
     FOR_EACH4(y->shape.dim, n, c, oh, ow) {
-        const struct span rows = window_span(pool, 0, oh, x->shape.dim[2]),
-                          columns = window_span(pool, 1, ow, x->shape.dim[3]);
+        const struct span rows = window_span(attr, 0, oh, x->shape.dim[2]),
+                          columns = window_span(attr, 1, ow, x->shape.dim[3]);
         double sum = 0;
         for (int64_t h = rows.from; h < rows.to; h++)
             for (int64_t w = columns.from; w < columns.to; w++) sum += (double)IN(0)[at4(x, n, c, h, w)];
@@ -67,18 +67,18 @@ KERNEL(avgpool) {
 }
 
 KERNEL(avgpool_grad) {
-    const struct cupel_pool *pool = &call->node->attr.pool.pool;
+    const union attr *attr = &call->node->attr;
     const struct view *dy = &call->in[0], *dx = &call->out[0];
     const int64_t *image = dx->shape.dim + 2;
     FOR_EACH4(dx->shape.dim, n, c, h, w) {
-        const struct span rows = places_over(pool, 0, h, dy->shape.dim[2]),
-                          columns = places_over(pool, 1, w, dy->shape.dim[3]);
+        const struct span rows = places_over(attr, 0, h, dy->shape.dim[2]),
+                          columns = places_over(attr, 1, w, dy->shape.dim[3]);
         double sum = 0;
         for (int64_t oh = rows.from; oh < rows.to; oh++)
             for (int64_t ow = columns.from; ow < columns.to; ow++)
                 sum += (double)IN(0)[at4(dy, n, c, oh, ow)] /
-                       (double)(window_span(pool, 0, oh, image[0]).divisor *
-                                window_span(pool, 1, ow, image[1]).divisor);
+                       (double)(window_span(attr, 0, oh, image[0]).divisor *
+                                window_span(attr, 1, ow, image[1]).divisor);
         OUT(0)[at4(dx, n, c, h, w)] = (real)sum;
     }
 }

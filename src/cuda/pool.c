@@ -10,6 +10,7 @@ static struct kernel_pool pool_of(const struct call *call) {
                                 .kernel = {pool->kernel[0], pool->kernel[1]},
                                 .stride = {pool->stride[0], pool->stride[1]},
                                 .pad = {pool->pad[0], pool->pad[1]},
+                                .adaptive = call->node->attr.pool.parts[0] > 0,
                                 .exclude_pad = pool->exclude_pad,
                                 .divisor = pool->divisor};
 }

@@ -63,6 +63,7 @@ union attr {
     struct {
         struct cupel_pool pool; /* infer writes the default stride out */
         int64_t image[2];       /* H, W of the image side: what the pools' gradients make */
+        int64_t parts[2];       /* H, W of the pooled side of an adaptive pool, which has no `pool`; else 0 */
     } pool;
     struct {
         struct cupel_shape shape; /* of the result */

@@ -61,6 +61,7 @@ static const struct cupel_field minibatch_std_fields[] = {COMMON,
 static const struct cupel_field maxpool_fields[] = {WINDOW_FIELDS};
 static const struct cupel_field avgpool_fields[] = {
     WINDOW_FIELDS, FIELD("count_include_pad", BOOL, count_include_pad, 0, 0, "true")};
+static const struct cupel_field adaptive_fields[] = {COMMON, FIELD("size", PAIR, size, 1, MAX_WINDOW, NULL)};
 static const struct cupel_field leaky_relu_fields[] = {
     COMMON, FIELD("slope", NUMBER, slope, CUPEL_ABOVE_0, DBL_MAX, "0.01")};
 static const struct cupel_field elu_fields[] = {COMMON,
@@ -232,6 +233,18 @@ static struct cupel_tensor *build_avgpool(struct builder *builder, const struct 
     return cupel_avgpool(x[0], &pool);
 }
 
+static struct cupel_tensor *build_adaptive_maxpool(struct builder *builder, const struct layer *layer,
+                                                   struct cupel_tensor **x) {
+    (void)builder;
+    return cupel_adaptive_maxpool(x[0], layer->arguments.size);
+}
+
+static struct cupel_tensor *build_adaptive_avgpool(struct builder *builder, const struct layer *layer,
+                                                   struct cupel_tensor **x) {
+    (void)builder;
+    return cupel_adaptive_avgpool(x[0], layer->arguments.size);
+}
+
 static struct cupel_tensor *build_upsample(struct builder *builder, const struct layer *layer,
                                            struct cupel_tensor **x) {
     if (x[0]->shape.rank != 4) return refuse_images(builder, layer, x[0]);
@@ -342,6 +355,8 @@ const struct layer_kind layer_kinds[] = {
     KIND("minibatch_std", minibatch_std_fields, build_minibatch_std),
     KIND("maxpool", maxpool_fields, build_maxpool),
     KIND("avgpool", avgpool_fields, build_avgpool),
+    KIND("adaptive_maxpool", adaptive_fields, build_adaptive_maxpool),
+    KIND("adaptive_avgpool", adaptive_fields, build_adaptive_avgpool),
     PLAIN("global_avgpool", cupel_global_avgpool),
     KIND("upsample", upsample_fields, build_upsample),
     KIND("pixel_shuffle", pixel_shuffle_fields, build_pixel_shuffle),

@@ -16,7 +16,7 @@ enum { NETWORK_INPUT = -1, NETWORK_LABEL = -2 };
 struct layer_arguments {
     const char *name;
     const struct cupel_yaml_item *from, *init_item;
-    int64_t out, kernel[2], stride[2], pad[2], dilation[2], groups, output_pad[2], factor[2], group;
+    int64_t out, kernel[2], stride[2], pad[2], dilation[2], groups, output_pad[2], factor[2], size[2], group;
     bool bias, affine, spectral_norm, ceil_mode, count_include_pad;
     int mode;
     double momentum, eps, slope, alpha, p;

@@ -2,12 +2,24 @@
  *
  * maxpool's second output says which element of its plane each result is; with it given, choosing
  * (maxpool_pick) and putting back (maxpool_grad) are linear and each other's gradient. So are avgpool and
- * avgpool_grad. */
+ * avgpool_grad. An adaptive pool is one whose windows are the parts of the image instead (attr.pool.parts). */
 #include "ops/check.h"
+
+/* The windows of an adaptive pool. Sizes are such that products of two of them fit 64 bits. */
+static bool check_parts(struct node *node, const int64_t *image, int64_t *pooled) {
+    for (int axis = 0; axis < 2; axis++) {
+        pooled[axis] = node->attr.pool.parts[axis];
+        if (pooled[axis] < 1 || pooled[axis] > INT32_MAX || image[axis] < 1 || image[axis] > INT32_MAX)
+            return node_fail(node, "%lld elements cannot be pooled to %lld", (long long)image[axis],
+                             (long long)pooled[axis]);
+    }
+    return true;
+}
 
 /* Checks the windows over an image of H, W and sets the pooled H, W. */
 static bool check_pool(struct node *node, const int64_t *image, int64_t *pooled) {
     struct cupel_pool *pool = &node->attr.pool.pool;
+    if (node->attr.pool.parts[0] || node->attr.pool.parts[1]) return check_parts(node, image, pooled);
     if (pool->divisor < 0) return node_fail(node, "divisor %d must be at least 0", pool->divisor);
     for (int axis = 0; axis < 2; axis++) {
         if (pool->stride[axis] == 0) pool->stride[axis] = pool->kernel[axis];
@@ -30,9 +42,8 @@ static bool check_pooled(struct node *node, const int64_t *image, const struct c
     int64_t pooled[2] = {0};
     if (!check_pool(node, image, pooled)) return false;
     if (given->shape.dim[2] != pooled[0] || given->shape.dim[3] != pooled[1])
-        return node_fail(node, "(W - F + 2P)/S + 1 gives %lld x %lld for an image of %lld x %lld",
-                         (long long)pooled[0], (long long)pooled[1], (long long)image[0],
-                         (long long)image[1]);
+        return node_fail(node, "pooling gives %lld x %lld for an image of %lld x %lld", (long long)pooled[0],
+                         (long long)pooled[1], (long long)image[0], (long long)image[1]);
     return true;
 }
 
@@ -60,10 +71,23 @@ struct cupel_tensor *cupel_maxpool(struct cupel_tensor *x, const struct cupel_po
     return NODE_ADD(maxpool, ATTR(pool, .pool = *pool), x);
 }
 
+/* The attributes of what goes back from the pooled side to an image of x's size. */
+static union attr attr_back(const struct node *node, const struct cupel_tensor *x) {
+    union attr attr = node->attr;
+    for (int axis = 0; axis < 2; axis++) attr.pool.image[axis] = x->shape.dim[2 + axis];
+    return attr;
+}
+
+/* The attributes of the pool that a gradient belongs to. */
+static union attr attr_forth(const struct node *node) {
+    union attr attr = node->attr;
+    for (int axis = 0; axis < 2; axis++) attr.pool.image[axis] = 0;
+    return attr;
+}
+
 static struct cupel_tensor *add_maxpool_grad(const struct node *node, struct cupel_tensor *dy,
                                              struct cupel_tensor *argmax) {
-    union attr attr = node->attr;
-    for (int axis = 0; axis < 2; axis++) attr.pool.image[axis] = node->in[0]->shape.dim[2 + axis];
+    const union attr attr = attr_back(node, node->in[0]);
     return NODE_ADD(maxpool_grad, &attr, dy, argmax);
 }
 
@@ -85,7 +109,8 @@ bool infer_maxpool_grad(struct node *node) {
 void grad_maxpool_grad(const struct node *node, struct cupel_tensor *const *dy, const bool *need,
                        struct cupel_tensor **dx) {
     (void)need;
-    dx[0] = NODE_ADD(maxpool_pick, ATTR(pool, .pool = node->attr.pool.pool), dy[0], node->in[1]);
+    const union attr attr = attr_forth(node);
+    dx[0] = NODE_ADD(maxpool_pick, &attr, dy[0], node->in[1]);
 }
 
 bool infer_maxpool_pick(struct node *node) {
@@ -117,9 +142,8 @@ struct cupel_tensor *cupel_avgpool(struct cupel_tensor *x, const struct cupel_po
 void grad_avgpool(const struct node *node, struct cupel_tensor *const *dy, const bool *need,
                   struct cupel_tensor **dx) {
     (void)need;
-    const int64_t *image = node->in[0]->shape.dim + 2;
-    dx[0] = NODE_ADD(avgpool_grad, ATTR(pool, .pool = node->attr.pool.pool, .image = {image[0], image[1]}),
-                     dy[0]);
+    const union attr attr = attr_back(node, node->in[0]);
+    dx[0] = NODE_ADD(avgpool_grad, &attr, dy[0]);
 }
 
 bool infer_avgpool_grad(struct node *node) {
@@ -131,7 +155,8 @@ bool infer_avgpool_grad(struct node *node) {
 void grad_avgpool_grad(const struct node *node, struct cupel_tensor *const *dy, const bool *need,
                        struct cupel_tensor **dx) {
     (void)need;
-    dx[0] = cupel_avgpool(dy[0], &node->attr.pool.pool);
+    const union attr attr = attr_forth(node);
+    dx[0] = NODE_ADD(avgpool, &attr, dy[0]);
 }
 
 struct cupel_tensor *cupel_global_avgpool(struct cupel_tensor *x) {
@@ -141,17 +166,52 @@ struct cupel_tensor *cupel_global_avgpool(struct cupel_tensor *x) {
     return cupel_mean(x, 1u << 2 | 1u << 3, true);
 }
 
+/* ---- adaptive pools ---- */
+
+/* Where the parts are of one size, windows of that size without a gap between them do it. */
+static struct cupel_tensor *add_adaptive(enum op_id op, struct cupel_tensor *x, const int64_t *size) {
+    union attr attr = {.pool = {.parts = {0}}};
+    if (!x) return NULL;
+    if (x->shape.rank != 4 || size[0] < 1 || size[1] < 1)
+        return graph_fail(x->node->graph, "adaptive pool",
+                          "%lld x %lld cannot be made; it takes images [N, C, H, W] and sizes of at least 1",
+                          (long long)size[0], (long long)size[1]);
+    const int64_t *image = x->shape.dim + 2;
+    const bool even = image[0] % size[0] == 0 && image[1] % size[1] == 0 && image[0] / size[0] <= INT32_MAX &&
+                      image[1] / size[1] <= INT32_MAX;
+    for (int axis = 0; axis < 2; axis++) {
+        if (even)
+            attr.pool.pool.kernel[axis] = (int)(image[axis] / size[axis]);
+        else
+            attr.pool.parts[axis] = size[axis];
+    }
+    return even && image[0] == size[0] && image[1] == size[1] ? x : node_add_list(op, &x, 1, &attr);
+}
+
+struct cupel_tensor *cupel_adaptive_maxpool(struct cupel_tensor *x, const int64_t *size) {
+    return add_adaptive(OP_maxpool, x, size);
+}
+
+struct cupel_tensor *cupel_adaptive_avgpool(struct cupel_tensor *x, const int64_t *size) {
+    return size[0] == 1 && size[1] == 1 ? cupel_global_avgpool(x) : add_adaptive(OP_avgpool, x, size);
+}
+
 /* ---- cost: one operation for each element of each window ---- */
 
-static double window_flops(const struct node *node, const struct cupel_tensor *pooled) {
-    const int *kernel = node->attr.pool.pool.kernel;
-    return (double)tensor_count(pooled) * (double)kernel[0] * (double)kernel[1];
+static double window_flops(const struct cupel_tensor *image, const struct cupel_tensor *pooled,
+                           const struct node *node) {
+    double elements = (double)tensor_count(pooled);
+    for (int axis = 0; axis < 2; axis++) {
+        const int64_t parts = node->attr.pool.parts[axis], size = image->shape.dim[2 + axis];
+        elements *= (double)(parts ? (size + parts - 1) / parts : node->attr.pool.pool.kernel[axis]);
+    }
+    return elements;
 }
 
 double flops_pool(const struct node *node) {
-    return window_flops(node, &node->out[0]);
+    return window_flops(node->in[0], &node->out[0], node);
 }
 
 double flops_avgpool_grad(const struct node *node) {
-    return window_flops(node, node->in[0]);
+    return window_flops(&node->out[0], node->in[0], node);
 }

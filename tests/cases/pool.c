@@ -1,5 +1,5 @@
 /* Cases of pooling. arg: kernel, stride, pad (vertical, horizontal), ceil_mode, exclude_pad, then the image's
- * H, W; number[0]: divisor. */
+ * H, W; number[0]: divisor. Of adaptive pools: the size, then the image's H, W. */
 #include "case.h"
 
 static struct cupel_pool pool_of(const struct op_case *one) {
@@ -38,7 +38,18 @@ static void build_maxpool_ties(const struct op_case *one, struct cupel_tensor **
     out[0] = out[1] ? &out[1]->node->out[1] : NULL;
     out[1] = cupel_step(cupel_scale(out[1], 1, 0.5));
 }
+static void build_adaptive_maxpool(const struct op_case *one, struct cupel_tensor **in,
+                                   struct cupel_tensor **out) {
+    out[0] = cupel_adaptive_maxpool(in[0], one->arg);
+    out[1] = out[0] ? &out[0]->node->out[1] : NULL;
+}
 CASES(maxpool) = {
+    {"parts-2-of-3", build_adaptive_maxpool, {IMAGE(1, 1, 3, 3)}, {2, 2}},
+    {"parts-3-1", build_adaptive_maxpool, {IMAGE(2, 3, 7, 5)}, {3, 1}},
+    {"parts-more-than-pixels", build_adaptive_maxpool, {IMAGE(1, 2, 3, 4)}, {5, 7}},
+    {"parts-in-vectors", build_adaptive_maxpool, {IMAGE(2, 8, 7, 9)}, {4, 2}},
+    {"parts-many", build_adaptive_maxpool, {IMAGE(5, 5, 13, 11)}, {6, 7}},
+    {"parts-even", build_adaptive_maxpool, {IMAGE(2, 3, 6, 4)}, {3, 2}},
     {"one", build_maxpool, {IMAGE(1, 1, 1, 1)}, {1, 1}},
     {"k2", build_maxpool, {IMAGE(2, 3, 4, 6)}, {2, 2}},
     {"one-channel", build_maxpool, {IMAGE(3, 1, 4, 5)}, {2, 2}},
@@ -77,7 +88,21 @@ static void build_maxpool_grad(const struct op_case *one, struct cupel_tensor **
     struct cupel_tensor *y = cupel_maxpool(in[0], &attr.pool.pool);
     out[0] = NODE_ADD(maxpool_grad, &attr, in[1], y ? &y->node->out[1] : NULL);
 }
+static void build_adaptive_maxpool_grad(const struct op_case *one, struct cupel_tensor **in,
+                                        struct cupel_tensor **out) {
+    struct cupel_tensor *y = cupel_adaptive_maxpool(in[0], one->arg);
+    union attr attr = {.pool = {.parts = {one->arg[0], one->arg[1]}, .image = {one->arg[2], one->arg[3]}}};
+    out[0] = NODE_ADD(maxpool_grad, &attr, in[1], y ? &y->node->out[1] : NULL);
+}
 CASES(maxpool_grad) = {
+    {"parts-2-of-3", build_adaptive_maxpool_grad, {IMAGE(1, 1, 3, 3), {{4, {1, 1, 2, 2}}}}, {2, 2, 3, 3}},
+    {"parts-3-1", build_adaptive_maxpool_grad, {IMAGE(2, 3, 7, 5), {{4, {2, 3, 3, 1}}}}, {3, 1, 7, 5}},
+    {"parts-more-than-pixels",
+     build_adaptive_maxpool_grad,
+     {IMAGE(1, 2, 3, 4), {{4, {1, 2, 5, 7}}}},
+     {5, 7, 3, 4}},
+    {"parts-in-vectors", build_adaptive_maxpool_grad, {IMAGE(2, 8, 7, 9), {{4, {2, 8, 4, 2}}}}, {4, 2, 7, 9}},
+    {"parts-many", build_adaptive_maxpool_grad, {IMAGE(5, 5, 13, 11), {{4, {5, 5, 6, 7}}}}, {6, 7, 13, 11}},
     {"one", build_maxpool_grad, {IMAGE(1, 1, 1, 1), {{4, {1, 1, 1, 1}}}}, {1, 1, 0, 0, 0, 0, 0, 0, 1, 1}},
     {"k2", build_maxpool_grad, {IMAGE(2, 3, 4, 6), {{4, {2, 3, 2, 3}}}}, {2, 2, 0, 0, 0, 0, 0, 0, 4, 6}},
     {"overlapping",
@@ -109,7 +134,14 @@ static void build_maxpool_pick(const struct op_case *one, struct cupel_tensor **
     struct cupel_tensor *y = cupel_maxpool(in[0], &attr.pool.pool);
     out[0] = NODE_ADD(maxpool_pick, &attr, in[1], y ? &y->node->out[1] : NULL);
 }
+static void build_adaptive_maxpool_pick(const struct op_case *one, struct cupel_tensor **in,
+                                        struct cupel_tensor **out) {
+    struct cupel_tensor *y = cupel_adaptive_maxpool(in[0], one->arg);
+    out[0] = NODE_ADD(maxpool_pick, ATTR(pool, .parts = {one->arg[0], one->arg[1]}), in[1],
+                      y ? &y->node->out[1] : NULL);
+}
 CASES(maxpool_pick) = {
+    {"parts", build_adaptive_maxpool_pick, {IMAGE(2, 3, 7, 5), {{4, {2, 3, 7, 5}}}}, {3, 2}},
     {"one", build_maxpool_pick, {IMAGE(1, 1, 1, 1), {{4, {1, 1, 1, 1}}}}, {1, 1}},
     {"k2", build_maxpool_pick, {IMAGE(2, 3, 4, 6), {{4, {2, 3, 4, 6}}}}, {2, 2}},
     {"overlapping-pad", build_maxpool_pick, {IMAGE(2, 2, 5, 8), {{4, {2, 2, 5, 8}}}}, {3, 2, 2, 1, 1, 1}},
@@ -126,7 +158,14 @@ static void build_avgpool(const struct op_case *one, struct cupel_tensor **in, s
     const struct cupel_pool pool = pool_of(one);
     out[0] = cupel_avgpool(in[0], &pool);
 }
+BUILD(adaptive_avgpool, cupel_adaptive_avgpool(in[0], one->arg))
 CASES(avgpool) = {
+    {"parts-2-of-3", build_adaptive_avgpool, {{{4, {1, 1, 3, 3}}}}, {2, 2}},
+    {"parts-3-1", build_adaptive_avgpool, {{{4, {2, 3, 7, 5}}}}, {3, 1}},
+    {"parts-more-than-pixels", build_adaptive_avgpool, {{{4, {1, 2, 3, 4}}}}, {5, 7}},
+    {"parts-in-vectors", build_adaptive_avgpool, {{{4, {2, 8, 7, 9}}}}, {4, 2}},
+    {"parts-many", build_adaptive_avgpool, {{{4, {5, 5, 13, 11}}}}, {6, 7}},
+    {"parts-even", build_adaptive_avgpool, {{{4, {2, 3, 6, 4}}}}, {3, 2}},
     {"one", build_avgpool, {{{4, {1, 1, 1, 1}}}}, {1, 1}},
     {"k2", build_avgpool, {{{4, {2, 3, 4, 6}}}}, {2, 2}},
     {"k2-unused-edge", build_avgpool, {{{4, {2, 2, 5, 7}}}}, {2, 2}},
@@ -160,7 +199,15 @@ static void build_avgpool_grad(const struct op_case *one, struct cupel_tensor **
 }
 /* arg: factors */
 BUILD(nearest, cupel_upsample(in[0], one->arg, CUPEL_UPSAMPLE_NEAREST))
+BUILD(adaptive_avgpool_grad,
+      NODE_ADD(avgpool_grad,
+               ATTR(pool, .parts = {one->arg[0], one->arg[1]}, .image = {one->arg[2], one->arg[3]}), in[0]))
 CASES(avgpool_grad) = {
+    {"parts-2-of-3", build_adaptive_avgpool_grad, {{{4, {1, 1, 2, 2}}}}, {2, 2, 3, 3}},
+    {"parts-3-1", build_adaptive_avgpool_grad, {{{4, {2, 3, 3, 1}}}}, {3, 1, 7, 5}},
+    {"parts-more-than-pixels", build_adaptive_avgpool_grad, {{{4, {1, 2, 5, 7}}}}, {5, 7, 3, 4}},
+    {"parts-in-vectors", build_adaptive_avgpool_grad, {{{4, {2, 8, 4, 2}}}}, {4, 2, 7, 9}},
+    {"parts-many", build_adaptive_avgpool_grad, {{{4, {5, 5, 6, 7}}}}, {6, 7, 13, 11}},
     {"nearest-x2", build_nearest, {{{4, {2, 3, 5, 6}}}}, {2, 2}},
     {"nearest-x3-by-1", build_nearest, {{{4, {1, 5, 3, 7}}}}, {3, 1}},
     {"nearest-of-vectors", build_nearest, {{{4, {2, 8, 3, 5}}}}, {1, 4}},

@@ -1,5 +1,5 @@
-"""Writes ops_layers.safetensors: embedding, enlarging, instance normalisation, minibatch deviation and spectral normalisation as PyTorch
-computes them, in double.
+"""Writes ops_layers.safetensors: embedding, enlarging, instance normalisation, minibatch deviation, spectral normalisation and adaptive
+pools as PyTorch computes them, in double.
 
 Of each configuration it holds the parameters (`arg`, as test_layers.c reads them), the inputs `in0`, `in1`, ..., an upstream
 gradient `dy`, the result `y` and the inputs' gradients `d0`, `d1`, ...; of spectral normalisation in training mode also the
@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import nn
 
-EMBEDDING, NEAREST, BILINEAR, PIXEL_SHUFFLE, INSTANCENORM, MINIBATCH_STD, SPECTRAL_NORM = range(7)
+EMBEDDING, NEAREST, BILINEAR, PIXEL_SHUFFLE, INSTANCENORM, MINIBATCH_STD, SPECTRAL_NORM, ADAPTIVE_MAXPOOL, \
+    ADAPTIVE_AVGPOOL = range(9)
 torch.manual_seed(13)
 tensors = {}
 
@@ -96,4 +97,8 @@ record("minibatch-std-vectors", [MINIBATCH_STD, 2], lambda x: minibatch_std(x, 2
 spectral_norm("linear", (5, 7), 0)
 spectral_norm("conv", (4, 3, 3, 3), 0)
 spectral_norm("deconv", (4, 3, 2, 2), 1)
+for shape, size in (((2, 3, 7, 5), (3, 2)), ((1, 2, 3, 4), (5, 6)), ((2, 2, 4, 6), (2, 3)), ((2, 2, 5, 6), (1, 1))):
+    name = "x".join(map(str, (*shape[2:], *size)))
+    record(f"adaptive-maxpool-{name}", [ADAPTIVE_MAXPOOL, *size], lambda x: F.adaptive_max_pool2d(x, size), [draw(*shape)])
+    record(f"adaptive-avgpool-{name}", [ADAPTIVE_AVGPOOL, *size], lambda x: F.adaptive_avg_pool2d(x, size), [draw(*shape)])
 save_file(tensors, "ops_layers.safetensors")

@@ -46,12 +46,6 @@ struct pixel {
 /* The range of input 0, `size` along the axis, that makes element i of output 0. */
 typedef struct span (*reach_fn)(const union attr *attr, int axis, int64_t i, int64_t size);
 
-static struct span under_window(const union attr *attr, int axis, int64_t i, int64_t size) {
-    return window_span(&attr->pool.pool, axis, i, size);
-}
-static struct span over_places(const union attr *attr, int axis, int64_t i, int64_t size) {
-    return places_over(&attr->pool.pool, axis, i, size);
-}
 static struct span between_pixels(const union attr *attr, int axis, int64_t i, int64_t size) {
     return bilinear_from(attr->upsample.factor[axis], i, size);
 }
@@ -154,13 +148,13 @@ static void mean_of_pixel(const struct pixel *pixel) {
 }
 
 static void mean_gradient_of_pixel(const struct pixel *pixel) {
-    const struct cupel_pool *pool = &pixel->call->node->attr.pool.pool;
+    const union attr *attr = &pixel->call->node->attr;
     const float *dy = pixel->call->in[0].data;
     const int64_t *image = pixel->call->out[0].shape.dim + 2;
     float sum[STRIP] = {0};
     FOR_EACH_FROM(pixel, h, w, at) {
         const int64_t divisor =
-            window_span(pool, 0, h, image[0]).divisor * window_span(pool, 1, w, image[1]).divisor;
+            window_span(attr, 0, h, image[0]).divisor * window_span(attr, 1, w, image[1]).divisor;
         const float factor = 1 / (float)divisor;
         for (int64_t i = 0; i < pixel->lanes; i++) sum[i] += dy[at + i] * factor;
     }
@@ -207,9 +201,9 @@ static void blend_gradient_of_pixel(const struct pixel *pixel) {
         call->engine = "cpu";                                                              \
         return CUPEL_OK;                                                                   \
     }
-POOL(maxpool, under_window, max_of_pixel)
-POOL(maxpool_grad, over_places, max_gradient_of_pixel)
-POOL(avgpool, under_window, mean_of_pixel)
-POOL(avgpool_grad, over_places, mean_gradient_of_pixel)
+POOL(maxpool, window_span, max_of_pixel)
+POOL(maxpool_grad, places_over, max_gradient_of_pixel)
+POOL(avgpool, window_span, mean_of_pixel)
+POOL(avgpool_grad, places_over, mean_gradient_of_pixel)
 POOL(bilinear, between_pixels, blend_of_pixel)
 POOL(bilinear_grad, over_pixels, blend_gradient_of_pixel)
