@@ -4,8 +4,9 @@
 Every round runs all programs in fresh processes, A B A B ..., so that a drift of the machine's speed meets all. Images per second
 are counted after a warm-up; peak memory is the process's largest resident set, as the kernel reports it.
 
-On the CPU, PyTorch trains eagerly with both layouts of images: as it comes, and with channels last. With --device cuda, Cupel
-trains in f32, tf32 and bf16, and PyTorch in several modes, its data resident on the GPU as Cupel's is:
+On the CPU, PyTorch trains eagerly with both layouts of images, as it comes and with channels last, and under torch.compile with
+channels last. With --device cuda, Cupel trains in f32, tf32 and bf16, and PyTorch in several modes, its data resident on the GPU
+as Cupel's is:
 
   eager     f32 as PyTorch comes
   bf16      autocast to bf16, channels last, fused Adam
@@ -36,7 +37,7 @@ MODELS = {
     "dcgan28": ("models/dcgan28.yaml", 128, 30, ()),
     "dcgan64": ("models/dcgan64.yaml", 32, 8, (3, 64, 64)),
 }
-CPU_MODES = ("eager", "channels_last")
+CPU_MODES = ("eager", "channels_last", "compiled")
 CUDA_MODES = ("eager", "bf16", "compiled", "captured")
 CUDA_PRECISIONS = ("f32", "tf32", "bf16")
 

@@ -54,7 +54,8 @@ class Classify:
         self.optimizer = torch.optim.Adam(self.net.parameters(), lr=1e-3, fused=self.fast, capturable=mode == "captured")
         self.forward = self.loss
         if mode in ("compiled", "captured"):
-            self.forward = torch.compile(self.loss, mode="reduce-overhead" if mode == "compiled" else "default")
+            graphs = mode == "compiled" and device == "cuda"
+            self.forward = torch.compile(self.loss, mode="reduce-overhead" if graphs else "default")
 
     def loss(self, images, labels):
         x = (images.float() / 255 - 0.2860) / 0.3530

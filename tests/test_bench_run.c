@@ -284,6 +284,26 @@ Test(bench_run, a_step_is_timed_in_parts) {
     cupel_bench_free(&bench);
 }
 
+#ifdef CUPEL_NVTX_TOOL
+Test(bench_run, profilers_see_ranges) {
+    need_device("emu");
+    work_file("ranges.txt", "");
+    setenv("RANGES", work_path("ranges.txt"), 1);
+    setenv("NVTX_INJECTION64_PATH", CUPEL_NVTX_TOOL, 1);
+    struct outcome outcome = run_cupel("bench m.yaml --device emu --threads 1 --batch 2 --seconds 0.001");
+    cr_assert_eq(outcome.status, 0, "%s", outcome.err);
+    size_t size;
+    char *text = read_whole(work_path("ranges.txt"), &size);
+    expect_text(text, "step\n");
+    expect_text(text, "\nforward\n  ");
+    expect_text(text, "\n  net.fc forward linear\n");
+    expect_text(text, "\nbackward\n  ");
+    expect_text(text, "\noptimizer\n  ");
+    cr_expect(!strstr(text, "\n    "), "a range of a node was not closed");
+    free(text);
+}
+#endif
+
 /* The generator's pass through the updated discriminator is forward, though it comes after gradients. */
 Test(bench_run, a_gan_has_forward_nodes_behind_the_first_update) {
     static const char gan[] =

@@ -14,9 +14,10 @@ struct stepping {
     const struct cupel_bench_options *options;
     struct cupel_bench *bench;
     struct cupel_plan *plan;
-    struct series step, *nodes; /* by call */
-    double seconds;             /* of half a pass */
-    struct trace trace;         /* of the fastest run, node by node */
+    enum cupel_bench_part *parts; /* by place of a node in the plan's graph */
+    struct series step, *nodes;   /* by call */
+    double seconds;               /* of half a pass */
+    struct trace trace;           /* of the fastest run, node by node */
 };
 
 static enum cupel_status run_step(void *context, struct cupel_error *error) {
@@ -27,6 +28,29 @@ static enum cupel_status run_node(void *context, struct cupel_error *error) {
     return call_run(context, error);
 }
 
+/* ---- ranges for profilers ---- */
+
+static void range_begin(const struct cupel_plan *plan, const char *name) {
+    if (plan->device->backend->range_begin) plan->device->backend->range_begin(name);
+}
+
+static void range_end(const struct cupel_plan *plan) {
+    if (plan->device->backend->range_end) plan->device->backend->range_end();
+}
+
+static enum cupel_status time_node(struct stepping *stepping, int position, double *seconds, double *use,
+                                   struct cupel_error *error) {
+    struct cupel_plan *plan = stepping->plan;
+    struct call *call = &plan->calls[position];
+    char name[160];
+    row_name(call->node, call->node->scope ? call->node->scope : "-", stepping->parts[call->node->id], name,
+             sizeof name);
+    range_begin(plan, name);
+    const enum cupel_status status = device_time(plan->device, run_node, call, seconds, use, error);
+    range_end(plan);
+    return status;
+}
+
 /* ---- passes ---- */
 
 static enum cupel_status pass_steps(struct stepping *stepping, struct cupel_error *error) {
@@ -35,7 +59,10 @@ static enum cupel_status pass_steps(struct stepping *stepping, struct cupel_erro
     for (int i = 0; i < MOST_STEPS; i++) {
         double took;
         double use;
-        CUPEL_TRY(device_time(plan->device, run_step, plan, &took, &use, error));
+        range_begin(plan, "step");
+        const enum cupel_status status = device_time(plan->device, run_step, plan, &took, &use, error);
+        range_end(plan);
+        CUPEL_TRY(status);
         CUPEL_TRY(series_add(&stepping->step, took, use, error));
         if (clock_now() - start > stepping->seconds || series_settled(&stepping->step)) break;
     }
@@ -43,7 +70,7 @@ static enum cupel_status pass_steps(struct stepping *stepping, struct cupel_erro
     return plan->device->backend->synchronise(plan->device, error);
 }
 
-/* One step, node after node. */
+/* One step, node after node; neighbours of one part lie in a range of its name. */
 static enum cupel_status step_nodes(struct stepping *stepping, struct trace *trace,
                                     struct cupel_error *error) {
     struct cupel_plan *plan = stepping->plan;
@@ -52,7 +79,13 @@ static enum cupel_status step_nodes(struct stepping *stepping, struct trace *tra
     for (int c = 0; c < plan->n_calls; c++) {
         double use;
         const double at = clock_now() - start;
-        CUPEL_TRY(device_time(plan->device, run_node, &plan->calls[c], &trace->took[c], &use, error));
+        const enum cupel_bench_part part = stepping->parts[plan->calls[c].node->id];
+        const bool first = c == 0 || stepping->parts[plan->calls[c - 1].node->id] != part;
+        const bool last = c + 1 == plan->n_calls || stepping->parts[plan->calls[c + 1].node->id] != part;
+        if (first) range_begin(plan, cupel_bench_part_text(part));
+        const enum cupel_status status = time_node(stepping, c, &trace->took[c], &use, error);
+        if (last || status) range_end(plan);
+        CUPEL_TRY(status);
         trace->start[c] = plan->device->backend->time_begin ? elapsed : at;
         elapsed += trace->took[c];
         CUPEL_TRY(series_add(&stepping->nodes[c], trace->took[c], use, error));
@@ -108,8 +141,7 @@ static enum cupel_status take_passes(struct stepping *stepping, struct trace *tr
 
 /* ---- what it says ---- */
 
-static enum cupel_status add_rows(struct stepping *stepping, const enum cupel_bench_part *parts,
-                                  struct cupel_error *error) {
+static enum cupel_status add_rows(struct stepping *stepping, struct cupel_error *error) {
     const struct cupel_plan *plan = stepping->plan;
     struct cupel_bench *bench = stepping->bench;
     regex_t filter;
@@ -119,7 +151,7 @@ static enum cupel_status add_rows(struct stepping *stepping, const enum cupel_be
     for (int c = 0; c < plan->n_calls && status == CUPEL_OK; c++) {
         const struct node *node = plan->calls[c].node;
         struct cupel_bench_row row;
-        row_describe(&plan->calls[c], node->scope ? node->scope : "-", parts[node->id], &row);
+        row_describe(&plan->calls[c], node->scope ? node->scope : "-", stepping->parts[node->id], &row);
         row.hot = series_summary(&stepping->nodes[c]);
         bench->parts[row.part] += row.hot.median;
         sum += row.hot.median;
@@ -139,18 +171,19 @@ static enum cupel_status measure(struct stepping *stepping, const char *trace, s
     const struct cupel_plan *plan = stepping->plan;
     struct trace spare = {0};
     stepping->nodes = calloc((size_t)plan->n_calls + 1, sizeof *stepping->nodes);
-    enum cupel_bench_part *parts = plan_parts(plan);
+    stepping->parts = plan_parts(plan);
     enum cupel_status status = CUPEL_OK;
-    if (!stepping->nodes || !parts || !trace_open(&spare, plan->n_calls) ||
+    if (!stepping->nodes || !stepping->parts || !trace_open(&spare, plan->n_calls) ||
         !trace_open(&stepping->trace, plan->n_calls))
         status = cupel_fail(error, CUPEL_NOMEM, "no memory for the times of %d nodes", plan->n_calls);
     if (status == CUPEL_OK) status = take_passes(stepping, &spare, error);
     stepping->bench->step = series_summary(&stepping->step);
-    if (status == CUPEL_OK) status = add_rows(stepping, parts, error);
-    if (status == CUPEL_OK && trace) status = trace_write(&stepping->trace, plan, parts, trace, error);
+    if (status == CUPEL_OK) status = add_rows(stepping, error);
+    if (status == CUPEL_OK && trace)
+        status = trace_write(&stepping->trace, plan, stepping->parts, trace, error);
     for (int c = 0; stepping->nodes && c < plan->n_calls; c++) series_free(&stepping->nodes[c]);
     free(stepping->nodes);
-    free(parts);
+    free(stepping->parts);
     series_free(&stepping->step);
     trace_close(&spare);
     trace_close(&stepping->trace);

@@ -38,4 +38,8 @@ void cuda_forget(struct cupel_device *device, void *recording);
 enum cupel_status cuda_time_begin(struct cupel_device *device, struct cupel_error *error);
 enum cupel_status cuda_time_end(struct cupel_device *device, double *seconds, struct cupel_error *error);
 
+/* Ranges that NVIDIA's profilers show (range.c). */
+void cuda_range_begin(const char *name);
+void cuda_range_end(void);
+
 #endif

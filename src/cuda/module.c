@@ -51,6 +51,10 @@ static const struct backend backend = {
     .forget = cuda_forget,
     .time_begin = cuda_time_begin,
     .time_end = cuda_time_end,
+#ifdef CUPEL_NVTX
+    .range_begin = cuda_range_begin,
+    .range_end = cuda_range_end,
+#endif
 };
 
 __attribute__((visibility("default")))

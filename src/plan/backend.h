@@ -77,6 +77,9 @@ struct backend {
      * processor's clock will do. */
     enum cupel_status (*time_begin)(struct cupel_device *device, struct cupel_error *error);
     enum cupel_status (*time_end)(struct cupel_device *device, double *seconds, struct cupel_error *error);
+    /* Names what runs between the two, for profilers of the device; ranges may lie in ranges. NULL: there are none. */
+    void (*range_begin)(const char *name);
+    void (*range_end)(void);
 };
 
 struct cupel_device {
