@@ -3,6 +3,7 @@
 
 #include <cjson/cJSON.h>
 #include <dnnl.h>
+#include <jconfig.h>
 #include <png.h>
 #include <string.h>
 #include <unistd.h>
@@ -36,11 +37,12 @@ void cupel_libraries_print(FILE *file) {
         {"libyaml", CUPEL_YAML_VERSION, yaml_get_version_string()},
         {"cJSON", DOTTED(CJSON_VERSION_MAJOR, CJSON_VERSION_MINOR, CJSON_VERSION_PATCH), cJSON_Version()},
         {"libpng", PNG_LIBPNG_VER_STRING, png_get_libpng_ver(NULL)},
+        {"libjpeg", "turbo " TEXT(LIBJPEG_TURBO_VERSION), NULL}, /* the library does not say */
         {"zlib", ZLIB_VERSION, zlibVersion()},
     };
     for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++)
-        fprintf(file, "%-10s compiled %s, loaded %s\n", libraries[i].name, libraries[i].compiled,
-                libraries[i].loaded);
+        fprintf(file, "%-10s compiled %s%s%s\n", libraries[i].name, libraries[i].compiled,
+                libraries[i].loaded ? ", loaded " : "", libraries[i].loaded ? libraries[i].loaded : "");
 }
 
 void cupel_processor_print(FILE *file) {

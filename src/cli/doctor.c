@@ -6,19 +6,21 @@
 
 static const char default_data[] = "/usr/share/datasets/fashion-mnist";
 
-static enum cupel_status print_data_set(const char *path) {
-    const struct cupel_dataset_spec spec = {.format = "idx", .path = path};
-    struct cupel_dataset dataset;
+static enum cupel_status print_data_set(const char *path, int threads) {
+    struct cupel_dataset_scan scan;
     struct cupel_error error = {0};
-    if (cupel_dataset_open(&spec, &dataset, &error) != CUPEL_OK) {
+    if (cupel_dataset_scan(path, threads, &scan, &error) != CUPEL_OK) {
         printf("not available: %s\n", error.message);
         return error.status;
     }
-    printf("%s: %" PRId64 " training and %" PRId64 " test images of [%" PRId64 ", %" PRId64 ", %" PRId64
-           "], %" PRId64 " classes\n",
-           path, dataset.train.count, dataset.test.count, dataset.shape[0], dataset.shape[1],
-           dataset.shape[2], dataset.classes);
-    cupel_dataset_free(&dataset);
+    printf("%s: format %s, %" PRId64 " training and %" PRId64 " test images", path, scan.format, scan.train,
+           scan.test);
+    if (scan.sizes == 1) printf(" of %" PRId64 " x %" PRId64 " pixels", scan.largest[1], scan.largest[0]);
+    if (scan.sizes > 1) printf(" of %" PRId64 " sizes", scan.sizes);
+    if (scan.classes) printf(", %" PRId64 " classes", scan.classes);
+    if (scan.bad_count) printf("; %" PRId64 " bad files, which `cupel data scan` names", scan.bad_count);
+    printf("\n");
+    cupel_dataset_scan_free(&scan);
     return CUPEL_OK;
 }
 
@@ -30,6 +32,7 @@ int command_doctor(const struct arguments *arguments) {
     printf("\nProcessor\n");
     cupel_processor_print(stdout);
     printf("\nData set\n");
-    enum cupel_status status = print_data_set(arguments->data ? arguments->data : default_data);
+    enum cupel_status status =
+        print_data_set(arguments->data ? arguments->data : default_data, (int)arguments->threads);
     return status && arguments->data ? EXIT_BAD_INPUT : EXIT_DONE;
 }
