@@ -2,18 +2,14 @@
 """What each kernel takes of a multiprocessor of sm_90, as ptxas tells it: registers, static shared memory, stack, spills.
 
 Prints a Markdown table, one row a kernel; instances of a template are summed up as a range. Exits 1 when a kernel in elementwise, chain, batchnorm,
-pool or optimizer uses a stack or spills. Files that have not changed since the last time are not compiled again.
+pool or optimizer uses a stack or spills.
 
-usage: scripts/kernel_table.py [--write] [--jobs N]
+usage: scripts/kernel_table.py [--write] [--build DIR]
   --write  also puts the table into docs/kernels.md
-needs: nvcc on the PATH, in $CUDA_PATH/bin or in /usr/local/cuda/bin; c++filt
+needs: a build of the CUDA module, build/ unless told otherwise, whose compilation leaves what ptxas said; c++filt
 """
 import argparse
-import concurrent.futures
-import hashlib
-import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -24,45 +20,7 @@ PAGE = ROOT / "docs/kernels.md"
 BEGIN, END = "<!-- kernel table: scripts/kernel_table.py --write -->\n", "<!-- end of kernel table -->\n"
 # Kernels of these files move much and compute little: what they spill is time lost.
 NO_STACK = ("elementwise", "chain", "batchnorm", "pool", "optimizer")
-FLAGS = ["-std=c++17", "-O3", "-arch=sm_90", "-lineinfo", f"-I{KERNELS}", f"-I{ROOT}/src", "-cubin", "-o", "/dev/null", "-Xptxas", "-v"]
-
-
-def find_nvcc():
-    places = [os.environ.get("CUDA_PATH", "") + "/bin", "/usr/local/cuda/bin"]
-    return shutil.which("nvcc") or next((f"{place}/nvcc" for place in places if Path(place, "nvcc").exists()), None)
-
-
-def with_headers(path, seen):
-    """The file and the headers of this repository that it includes, directly or not."""
-    if path not in seen:
-        seen.add(path)
-        for name in re.findall(r'#\s*include "([^"]+)"', path.read_text()):
-            for folder in (path.parent, ROOT / "src"):
-                if (folder / name).is_file():
-                    with_headers(folder / name, seen)
-                    break
-    return seen
-
-
-def usage(nvcc, path):
-    """What ptxas says of a file, from the last time if nothing has changed."""
-    key = hashlib.sha256(" ".join([nvcc, *FLAGS]).encode())
-    for header in sorted(with_headers(path, set())):
-        key.update(header.read_bytes())
-    kept = ROOT / "build/kernel_table" / f"{path.stem}.{key.hexdigest()[:16]}.txt"
-    if kept.exists():
-        return kept.read_text()
-    made = subprocess.run([nvcc, *FLAGS, str(path)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if made.returncode:
-        sys.exit(f"{path} does not compile:\n{made.stdout}")
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    for old in kept.parent.glob(f"{path.stem}.*.txt"):
-        old.unlink()
-    kept.write_text(made.stdout)
-    return made.stdout
-
-
-ENTRY = re.compile(r"Compiling entry function '(\w+)' for 'sm_\w+'\n"
+ENTRY = re.compile(r"Compiling entry function '(\w+)' for 'sm_90'\n"
                    r".*?(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads\n"
                    r".*?Used (\d+) registers([^\n]*)", re.S)
 
@@ -95,19 +53,22 @@ def rows_of(output):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--write", action="store_true")
-    parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count()))
+    parser.add_argument("--build", type=Path, default=ROOT / "build")
     options = parser.parse_args()
-    nvcc = find_nvcc()
-    if not nvcc:
-        sys.exit("kernel_table: there is no nvcc")
 
     files = sorted(KERNELS.glob("*.cu"))
-    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        outputs = list(pool.map(lambda path: usage(nvcc, path), files))
+    said = [options.build / "src/cuda" / f"{path.stem}.cu.o.txt" for path in files]
+    missing = next((path for path in said if not path.exists()), None)
+    if missing:
+        sys.exit(f"kernel_table: there is no {missing}; build the CUDA module first: cmake --build --preset default")
+    outputs = [path.read_text() for path in said]
     lines = ["| file | kernel | instances | registers | shared memory | stack | spills |", "|---|---|---|---|---|---|---|"]
     faults = []
     for path, output in zip(files, outputs):
-        for name, instances in sorted(rows_of(output).items()):
+        rows = rows_of(output)
+        if not rows:
+            faults.append(f"{path.name}: ptxas told of no kernel")
+        for name, instances in sorted(rows.items()):
             registers, shared, stack, spills = (spread(values) for values in zip(*instances))
             lines.append(f"| {path.stem} | `{name}` | {len(instances)} | {registers} | {shared} | {stack} | {spills} |")
             if path.stem.startswith(NO_STACK) and (stack, spills) != ("0", "0"):
