@@ -23,7 +23,8 @@ int InitializeInjectionNvtx2(NvtxGetExportTableFunc_t get_table) {
     NvtxFunctionTable table;
     unsigned size;
     const char *path = getenv("RANGES");
-    if (!callbacks || !path || !callbacks->GetModuleFunctionTable(NVTX_CB_MODULE_CORE, &table, &size)) return 0;
+    if (!callbacks || !path || !callbacks->GetModuleFunctionTable(NVTX_CB_MODULE_CORE, &table, &size))
+        return 0;
     file = fopen(path, "w");
     *table[NVTX_CBID_CORE_RangePushA] = (NvtxFunctionPointer)push;
     *table[NVTX_CBID_CORE_RangePop] = (NvtxFunctionPointer)pop;
