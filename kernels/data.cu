@@ -85,7 +85,9 @@ __global__ void make_batch(const uint8_t *x, struct kernel_view from, const floa
     if (threadIdx.x == 0) row[0] = row_of(how, order, cursor, n, fault);
     UNROLL
     for (int m = 0; m < KERNEL_MOVES; m++)
-        if (m < how.moves && threadIdx.x == (m + 1) * 32u) move_image(&moved[m], &how.move[m], rng, n);
+        if (m < how.moves && threadIdx.x == (m + 1) * 32u)
+            move_image(&moved[m], &how.move[m], rng, n, static_cast<int>(to.dim[2]),
+                       static_cast<int>(to.dim[3]));
     __syncthreads();
     const unsigned channels = static_cast<unsigned>(to.dim[1]);
     const int height = static_cast<int>(to.dim[2]), width = static_cast<int>(to.dim[3]);

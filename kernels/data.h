@@ -16,7 +16,7 @@ kernel_status kernel_gather(const void *data, int64_t n_rows, int64_t row_bytes,
                             struct kernel_fault *fault, void *stream);
 
 /* What is done to images on their way into a batch. */
-enum { KERNEL_MOVES = 2 };
+enum { KERNEL_MOVES = 3 };
 struct kernel_intake {
     int64_t n_rows, n_order; /* gathered as by kernel_gather; n_order 0: image n is row n */
     int moves;               /* one after another */

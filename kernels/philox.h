@@ -146,4 +146,36 @@ PHILOX_FN struct philox_floats philox_normals(struct philox_block block) {
     return normals;
 }
 
+/* exp(x) for x <= 0; 0 below -87. x = k log 2 + r with |r| <= log(2) / 2, and r's exponential by its series. */
+PHILOX_FN float philox_exp(float x) {
+    if (x < -87.0f) return 0;
+    const float k = rintf(x * 0x1.715476p+0f);
+    const float r = fmaf(k, 0x1.05c610p-29f, fmaf(k, -0x1.62e430p-1f, x));
+    float p = 1.0f / 5040;
+    p = fmaf(p, r, 1.0f / 720);
+    p = fmaf(p, r, 1.0f / 120);
+    p = fmaf(p, r, 1.0f / 24);
+    p = fmaf(p, r, 1.0f / 6);
+    p = fmaf(p, r, 0.5f);
+    p = fmaf(p, r, 1.0f);
+    p = fmaf(p, r, 1.0f);
+    const uint32_t bits = (uint32_t)((int32_t)k + 127) << 23;
+    float power;
+    memcpy(&power, &bits, sizeof power);
+    return p * power;
+}
+
+/* A Beta(alpha, alpha) of words 0 and 1. With u uniform in (0, 1], v in [0, 1) and w = u^(1 / alpha),
+ * t = sqrt(2 alpha (1 / w - 1)) cos(2 pi v) is Student's with 2 alpha degrees of freedom (Bailey: "Polar generation of random
+ * variates with the t-distribution", 1994), and 1/2 + t / (2 sqrt(2 alpha + t^2)) is the beta. */
+PHILOX_FN float philox_beta(struct philox_block block, float alpha) {
+    const float unit = fmaf((float)block.word[0], 0x1p-32f, 0x1p-33f);
+    const float w = philox_exp(philox_log(unit) / alpha), rest = 1.0f - w;
+    float cosine, sine;
+    philox_turn(block.word[1], &cosine, &sine);
+    if (w == 0) return cosine < 0 ? 0.0f : 1.0f;
+    const float far = sqrtf(rest / fmaf(cosine * cosine, rest, w)), beta = fmaf(0.5f * cosine, far, 0.5f);
+    return beta < 0 ? 0.0f : beta > 1 ? 1.0f : beta;
+}
+
 #endif

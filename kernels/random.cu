@@ -2,12 +2,13 @@
  * here depends on the order of threads.
  *
  *   uniform, normal   y[i] = fma(scale, draw(i), shift); a thread makes the four elements of one block of draws
+ *   fill_beta         y[i] is made of words 0 and 1 of block i; a thread an element
  *   dropout           y = draw(i) >= p ? x / (1 - p) : 0, i the element's number in the order N, C, P (pixel of a plane).
  *                     dropout_rows: memory in that order, four elements a thread. dropout_planes: any strides; a thread
  *                     takes four pixels of a plane, which lie in one or two blocks of draws; neighbours take the next
  *                     channel, then the next pixels, so that channels that lie innermost are read together
  *   move_images       y[n, c, h, w] = x[n, c, h', w'] with (h', w') = (h, W - 1 - w) or (h + down, w + right), zero outside
- *                     of the image. One thread an element in the order of y's memory, images along the grid's y axis */
+ *                     of the image; or (h, w), zero in a square. One thread an element in the order of y's memory, images along the grid's y axis */
 #include "numeric.cuh"
 #include "random.h"
 
@@ -39,6 +40,12 @@ __global__ void fill_random(const int64_t *rng, uint32_t stream, float scale, fl
         else
             for (int64_t i = 4 * block; i < n; i++) y[i] = drawn.value[i % 4];
     }
+}
+
+__global__ void fill_beta(const int64_t *rng, uint32_t stream, float alpha, float *y, int64_t n) {
+    const struct philox philox = draws(rng, stream);
+    for (int64_t i = blockIdx.x * int64_t{threads} + threadIdx.x; i < n; i += gridDim.x * int64_t{threads})
+        y[i] = philox_beta(philox_words(&philox, static_cast<uint64_t>(i)), alpha);
 }
 
 __device__ __forceinline__ float drop(float x, uint32_t word, float p, float factor) {
@@ -110,7 +117,7 @@ __global__ void move_images(const T *x, struct kernel_view from, T *y, struct ke
     const unsigned count = static_cast<unsigned>(channels * height * width);
     for (int64_t n = blockIdx.y; n < to.dim[0]; n += gridDim.y) {
         struct moved_image moved;
-        move_image(&moved, &move, rng, n);
+        move_image(&moved, &move, rng, n, height, width);
         for (unsigned i = blockIdx.x * threads + threadIdx.x; i < count; i += gridDim.x * threads) {
             const int first = static_cast<int>(i % inner), rest = static_cast<int>(i / inner),
                       second = rest % middle, third = rest / middle;
@@ -137,6 +144,12 @@ extern "C" kernel_status kernel_normal(const int64_t *rng, uint32_t stream, floa
                                        float *y, int64_t n, void *launch_stream) {
     LAUNCH((fill_random<true>), blocks_for((n + 3) / 4, threads), threads, 0, launch_stream, rng, stream,
            deviation, mean, y, n);
+    return cudaGetLastError();
+}
+
+extern "C" kernel_status kernel_beta(const int64_t *rng, uint32_t stream, float alpha, float *y, int64_t n,
+                                     void *launch_stream) {
+    LAUNCH(fill_beta, blocks_for(n, threads), threads, 0, launch_stream, rng, stream, alpha, y, n);
     return cudaGetLastError();
 }
 

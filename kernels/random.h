@@ -19,6 +19,10 @@ kernel_status kernel_uniform(const int64_t *rng, uint32_t stream, float low, flo
 kernel_status kernel_normal(const int64_t *rng, uint32_t stream, float mean, float deviation, float *y,
                             int64_t n, void *launch_stream);
 
+/* y[i] is Beta(alpha, alpha), for i < n. */
+kernel_status kernel_beta(const int64_t *rng, uint32_t stream, float alpha, float *y, int64_t n,
+                          void *launch_stream);
+
 /* y = factor x, or 0 with probability p. x and y are of one type and [N, C, P], P the pixels of a plane, with any strides
  * and C P below 2^31; y may be x. Elements are counted in the order N, C, P whatever the strides are. */
 kernel_status kernel_dropout(const void *x, const struct kernel_view *x_view, void *y,

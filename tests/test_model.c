@@ -56,7 +56,9 @@ Test(model, defaults_are_filled_in) {
     cr_assert_str_eq(data->path, "/data");
     cr_assert(data->shape.dim[2] == 28 && data->classes == 10 && data->mean[0] == 0 &&
               data->deviation[0] == 1);
-    cr_assert(!data->flip && !data->crop && !data->validation_count && data->validation_fraction == 0);
+    cr_assert(!data->augment.flip && !data->augment.crop && !data->augment.resamples &&
+              !data->augment.recolours && !data->augment.mixup && !data->validation_count &&
+              data->validation_fraction == 0);
     cr_assert(train->batch == 128 && train->epochs == 2 && !train->steps && train->drop_last && !train->seed);
     cr_assert(train->optimizer[0].kind == CUPEL_OPTIMIZER_ADAM && train->optimizer[0].adam.beta2 == 0.999);
     cr_assert(train->loss == CUPEL_LOSS_CROSS_ENTROPY && train->schedule[0].kind == CUPEL_SCHEDULE_CONSTANT);
@@ -90,9 +92,47 @@ Test(model, every_setting_is_read) {
         &error);
     cr_assert(model, "%s", error.message);
     const struct cupel_data_settings *data = cupel_model_data(model);
-    cr_assert(data->mean[0] == 0.25 && data->deviation[0] == 0.5 && data->flip && data->crop == 4);
+    cr_assert(data->mean[0] == 0.25 && data->deviation[0] == 0.5 && data->augment.flip &&
+              data->augment.crop == 4);
     cr_assert_str_eq(data->class_names[9], "ankle boot");
     cr_assert(data->validation_count == 5000 && data->validation_fraction == 0);
+    cupel_model_free(model);
+}
+
+/* One number for a range lies about the middle; factors do not go below 0. */
+Test(model, augmentation_is_read_as_ranges) {
+    struct cupel_error error = {0};
+    struct cupel_model *model = read_changed(
+        "  classes: 10\n",
+        "  classes: 10\n  augment: {rotate: 15, translate: 0.1, fill: 0.25, cutout: 8, mixup: 0.2,\n"
+        "    color_jitter: {brightness: 0.4, contrast: [0.5, 3]}}\n",
+        &error);
+    cr_assert(model, "%s", error.message);
+    const struct cupel_augment_settings *augment = &cupel_model_data(model)->augment;
+    const struct cupel_affine *affine = &augment->affine;
+    const struct cupel_jitter *jitter = &augment->jitter;
+    cr_expect(augment->resamples && affine->rotate[0] == -15 && affine->rotate[1] == 15);
+    cr_expect(affine->translate[0] == 0.1 && affine->translate[1] == 0.1);
+    cr_expect(affine->scale[0] == 1 && affine->scale[1] == 1);
+    cr_expect(augment->fills && augment->fill == 0.25 && augment->cutout == 8 && augment->mixup == 0.2);
+    cr_expect(augment->recolours && jitter->brightness[0] == 0.6 && jitter->brightness[1] == 1.4);
+    cr_expect(jitter->contrast[0] == 0.5 && jitter->contrast[1] == 3 && jitter->saturation[0] == 1 &&
+              jitter->saturation[1] == 1 && jitter->hue[0] == 0 && jitter->hue[1] == 0);
+    cupel_model_free(model);
+    model = read_changed("  shape: [1, 28, 28]\n  classes: 10\n",
+                         "  shape: [3, 28, 28]\n  classes: 10\n"
+                         "  augment: {rotate: [-5, 20], translate: [0.1, 0], scale: [0.5, 2],\n"
+                         "    color_jitter: {brightness: 3, saturation: [0, 0], hue: 0.1}}\n",
+                         &error);
+    cr_assert(model, "%s", error.message);
+    augment = &cupel_model_data(model)->augment;
+    affine = &augment->affine;
+    jitter = &augment->jitter;
+    cr_expect(affine->rotate[0] == -5 && affine->rotate[1] == 20 && affine->scale[0] == 0.5 &&
+              affine->scale[1] == 2 && affine->translate[0] == 0.1 && affine->translate[1] == 0);
+    cr_expect(!augment->fills && augment->cutout == 0 && augment->mixup == 0);
+    cr_expect(jitter->brightness[0] == 0 && jitter->brightness[1] == 4 && jitter->saturation[1] == 0 &&
+              jitter->hue[0] == -0.1 && jitter->hue[1] == 0.1);
     cupel_model_free(model);
 }
 
@@ -155,6 +195,37 @@ static const struct {
     {"classes: 10", "classes: 2\n  class_names: cat",
      "m.yaml:7:16:", "'class_names' is 'cat'; it must be a list"},
     {"  classes: 10\n", "  classes: 10\n  augment: {flop: true}\n", "m.yaml:7:13:", "did you mean 'flip'?"},
+    {"  classes: 10\n", "  classes: 10\n  augment: {rotate: 200}\n",
+     "m.yaml:7:21:", "'rotate' is '200'; it must be a number from 0 to 180"},
+    {"  classes: 10\n", "  classes: 10\n  augment: {rotate: [1, 2, 3]}\n",
+     "m.yaml:7:21:", "'rotate' has 3 numbers; it must have two"},
+    {"  classes: 10\n", "  classes: 10\n  augment: {rotate: [20, -5]}\n",
+     "m.yaml:7:21:", "'rotate' goes from 20 down to -5; write the smaller number first"},
+    {"  classes: 10\n", "  classes: 10\n  augment: {rotate: [-200, 200]}\n",
+     "m.yaml:7:21:", "the angles are more than 360 degrees apart"},
+    {"  classes: 10\n", "  classes: 10\n  augment: {rotate: [0, 400]}\n",
+     "m.yaml:7:25:", "'rotate' is '400'; it must be a number from -360 to 360"},
+    {"  classes: 10\n", "  classes: 10\n  augment: {translate: 1.5}\n",
+     "m.yaml:7:24:", "'translate' is '1.5'; it must be a number from 0 to 1"},
+    {"  classes: 10\n", "  classes: 10\n  augment: {translate: [0, -1]}\n",
+     "m.yaml:7:28:", "'translate' is '-1'"},
+    {"  classes: 10\n", "  classes: 10\n  augment: {scale: 0.5}\n",
+     "m.yaml:7:20:", "'scale' is '0.5'; it must be a list of numbers"},
+    {"  classes: 10\n", "  classes: 10\n  augment: {scale: [0, 1]}\n",
+     "m.yaml:7:21:", "'scale' is '0'; it must be a number from 0.001"},
+    {"  classes: 10\n", "  classes: 10\n  augment: {fill: 0.5}\n",
+     "m.yaml:7:13:", "there is nothing to fill; add 'rotate'"},
+    {"  classes: 10\n", "  classes: 10\n  augment: {mixup: 0}\n",
+     "m.yaml:7:20:", "'mixup' is '0'; it must be a number above 0"},
+    {"  classes: 10\n", "  classes: 10\n  augment: {cutout: -1}\n", "m.yaml:7:21:", "'cutout' is '-1'"},
+    {"  classes: 10\n", "  classes: 10\n  augment: {color_jitter: {hue: 0.1}}\n",
+     "m.yaml:7:28:", "images of one channel have no hue; remove it"},
+    {"  classes: 10\n", "  classes: 10\n  augment: {color_jitter: {contrast: -1}}\n",
+     "m.yaml:7:38:", "'contrast' is '-1'; it must be a number from 0"},
+    {"  classes: 10\n", "  classes: 10\n  augment: {color_jitter: {colour: 1}}\n",
+     "m.yaml:7:28:", "unknown key of color_jitter 'colour'"},
+    {"[1, 28, 28]\n  classes: 10\n", "[2, 28, 28]\n  classes: 10\n  augment: {color_jitter: {}}\n",
+     "m.yaml:7:13:", "colours have 1 or 3 channels, not 2; remove 'color_jitter'"},
     /* networks */
     {"input: image", "input: imgae", "m.yaml:9:12:", "unknown input 'imgae'; did you mean 'image'?"},
     {"input: image", "input: {image: 3}", "m.yaml:9:20:", "image is '3'; it must be a mapping"},

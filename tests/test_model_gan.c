@@ -43,6 +43,7 @@ Test(model_gan, a_gan_has_two_networks_that_fit) {
         {"train.drop_last=false", "trained on whole batches"},
         {"train.schedule={plateau: {}}", "no evaluation loss for a plateau"},
         {"train.early_stopping={patience: 1}", "no evaluation loss to stop by"},
+        {"data.augment.mixup=0.2", "'mixup' belongs to task classify; remove it"},
         {"train.infogan={categories: 1}", "says nothing"},
         {"train.optimizer={generator: {sgd: {}}}", "there is no optimizer for the discriminator"},
         {"train.optimizer={generator: {sgd: {}}, critic: {sgd: {}}}", "unknown network 'critic'"},

@@ -85,7 +85,8 @@ static void expect(build_fn build, int batches, int left) {
                                              .everywhere = true,
                                              .debug = way == 0};
         run(build, &options, merged, nodes);
-        const int rest = nodes[OP_gather] + nodes[OP_convert] + nodes[OP_random_flip] + nodes[OP_random_crop];
+        const int rest = nodes[OP_gather] + nodes[OP_convert] + nodes[OP_random_flip] +
+                         nodes[OP_random_crop] + nodes[OP_cutout];
         cr_expect_eq(nodes[OP_batch], batches, "way %d: %d batches", way, nodes[OP_batch]);
         cr_expect_eq(rest, left, "way %d: %d nodes are left", way, rest);
         options.nofuse = true;
@@ -98,7 +99,8 @@ static void expect(build_fn build, int batches, int left) {
 
 static void build_whole(struct bench *bench, struct cupel_tensor **out) {
     struct cupel_tensor *images = convert(bench, gather(bench));
-    out[0] = cupel_random_crop(cupel_random_flip(images, rng_of(bench), 0.5), rng_of(bench), 2);
+    images = cupel_random_crop(cupel_random_flip(images, rng_of(bench), 0.5), rng_of(bench), 2);
+    out[0] = cupel_cutout(images, rng_of(bench), 4);
 }
 Test(plan_batch, images_are_gathered_converted_and_moved_at_once) {
     expect(build_whole, 1, 0);
@@ -126,17 +128,18 @@ Test(plan_batch, images_need_not_be_gathered) {
     expect(build_staged, 1, 0);
 }
 
-/* The third move, and all that is drawn by another state. */
-static void build_three_moves(struct bench *bench, struct cupel_tensor **out) {
+/* The fourth move, and all that is drawn by another state. */
+static void build_four_moves(struct bench *bench, struct cupel_tensor **out) {
     struct cupel_tensor *other = cupel_state(bench->graph, "other", CUPEL_I64, &CUPEL_SHAPE(2), NULL);
     struct cupel_tensor *images = cupel_random_flip(convert(bench, gather(bench)), rng_of(bench), 0.5);
     images = cupel_random_crop(cupel_random_crop(images, rng_of(bench), 1), rng_of(bench), 1);
+    images = cupel_cutout(images, rng_of(bench), 3);
     out[0] = images;
     out[1] = cupel_random_flip(cupel_random_crop(convert(bench, pixels(bench, BATCH)), other, 1),
                                rng_of(bench), 0.5);
 }
 Test(plan_batch, what_does_not_fit_is_left) {
-    expect(build_three_moves, 2, 2);
+    expect(build_four_moves, 2, 2);
 }
 
 /* Bytes, converted numbers and numbers half way, each with a second reader. */
@@ -171,7 +174,7 @@ Test(plan_batch, a_batch_whose_inputs_do_not_fit_is_refused) {
     static const struct {
         struct batch batch;
         int n_in;
-    } bad[] = {{{.moves = 3}, 4}, {{.moves = -1}, 4}, {{.moves = 1}, 3}, {{.gathers = true, .count = 2}, 3}};
+    } bad[] = {{{.moves = 4}, 4}, {{.moves = -1}, 4}, {{.moves = 1}, 3}, {{.gathers = true, .count = 2}, 3}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct bench bench = bench_open("reference");
         struct cupel_tensor *in[] = {pixels(&bench, BATCH), channels(&bench, 0), channels(&bench, 1),

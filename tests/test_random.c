@@ -74,6 +74,17 @@ Test(philox, logarithm_is_accurate) {
     cr_expect_eq(philox_log(1), 0);
 }
 
+Test(philox, exponential_is_accurate) {
+    double worst = 0;
+    for (double x = 0; x > -87; x -= 0.00131) {
+        const double e = exp((double)(float)x);
+        worst = fmax(worst, fabs((double)philox_exp((float)x) - e) / e);
+    }
+    cr_expect_lt(worst, 1.2e-7);
+    cr_expect_eq(philox_exp(0), 1);
+    cr_expect_eq(philox_exp(-INFINITY), 0);
+}
+
 Test(philox, sine_and_cosine_are_accurate) {
     double worst = 0;
     for (uint64_t word = 0; word < UINT64_C(1) << 32; word += 4099) {
@@ -159,6 +170,57 @@ Test(philox, normals_are_normal) {
     struct philox_floats extreme = philox_normals((struct philox_block){{0, 0, UINT32_MAX, 0}});
     cr_expect(extreme.value[0] > 6.7f && extreme.value[0] < 6.8f);
     cr_expect_eq(extreme.value[2], 0);
+}
+
+static double arcsine_distribution(double x) {
+    return 2 / M_PI * asin(sqrt(x));
+}
+static double parabola_distribution(double x) {
+    return x * x * (3 - 2 * x);
+}
+
+/* Of Beta(1/2, 1/2), Beta(1, 1) and Beta(2, 2) the distribution has a closed form. */
+Test(philox, betas_have_their_distribution) {
+    static const struct {
+        float alpha;
+        double (*distribution)(double);
+    } known[] = {{0.5f, arcsine_distribution}, {1, uniform_distribution}, {2, parabola_distribution}};
+    static float values[DRAWS];
+    struct philox philox = philox_start(1, PHILOX_OPS, 0, 0);
+    for (size_t k = 0; k < 3; k++) {
+        for (int i = 0; i < DRAWS; i++)
+            values[i] = philox_beta(philox_words(&philox, (uint64_t)i), known[k].alpha);
+        cr_expect_lt(ks(values, DRAWS, known[k].distribution), 1.63, "alpha %g", (double)known[k].alpha);
+    }
+}
+
+/* The variance of Beta(alpha, alpha) is 1 / (8 alpha + 4). */
+Test(philox, betas_are_right_for_small_and_large_alphas) {
+    static const float alphas[] = {1e-30f, 0.01f, 0.2f, 30, 1e4f};
+    struct philox philox = philox_start(2, PHILOX_OPS, 0, 0);
+    for (size_t k = 0; k < sizeof alphas / sizeof *alphas; k++) {
+        const double variance = 1 / (8 * (double)alphas[k] + 4);
+        double sum = 0, squares = 0;
+        for (int i = 0; i < DRAWS; i++) {
+            const double x = (double)philox_beta(philox_words(&philox, (uint64_t)i), alphas[k]);
+            cr_assert(x >= 0 && x <= 1);
+            sum += x - 0.5;
+            squares += (x - 0.5) * (x - 0.5);
+        }
+        cr_expect_lt(fabs(sum / DRAWS), 5 * sqrt(variance / DRAWS), "alpha %g", (double)alphas[k]);
+        cr_expect_lt(fabs(squares / DRAWS / variance - 1), 5 * sqrt(2.0 / DRAWS), "alpha %g",
+                     (double)alphas[k]);
+    }
+}
+
+/* Bits that no compiler, flag or device may change. */
+Test(philox, betas_are_these_bits) {
+    struct philox philox = philox_start(42, PHILOX_OPS, 1, 3);
+    static const float expected[4] = {0x1.ca0df4p-1f, 0x1.07abd8p-2f, 0x1.c29296p-1f, 0x1.54a0b6p-4f};
+    for (int i = 0; i < 4; i++) {
+        const float got = philox_beta(philox_words(&philox, (uint64_t)i), 0.4f);
+        cr_expect_eq(got, expected[i], "%d: %a", i, (double)got);
+    }
 }
 
 /* ---- shuffles ---- */

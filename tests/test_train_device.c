@@ -35,7 +35,7 @@ static const char everything[] =
 static void compare_staged(const char *device) {
     need_device(device);
     char *resident = temporary_path("resident"), *staged = temporary_path("staged");
-    struct cupel_model *model = tiny_model(everything, ", validation: 20, augment: {flip: true, crop: 1}");
+    struct cupel_model *model = tiny_model(everything, ", validation: 20" TINY_AUGMENT);
     double losses[STEPS];
     size_t size, other;
     const struct cupel_run_options options = {.device = device, .threads = 1};
@@ -86,7 +86,7 @@ static void follow_reference(struct cupel_model *model, int steps, struct cupel_
 
 static void follow_in_f32(const char *device, double tolerance) {
     need_device(device);
-    follow_reference(tiny_model(everything, ", augment: {flip: true, crop: 1}"), STEPS,
+    follow_reference(tiny_model(everything, TINY_AUGMENT), STEPS,
                      (struct cupel_run_options){.device = device, .precision = "f32"}, tolerance);
 }
 

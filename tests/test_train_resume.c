@@ -81,7 +81,7 @@ Test(train_resume, also_with_augmentation_averaging_a_schedule_and_a_remainder) 
         "cpu",
         "epochs: 9, drop_last: false, ema: 0.95, clip_norm: 1, warmup: 5, label_smoothing: 0.1, "
         "optimizer: {sgd: {lr: 0.05, momentum: 0.9, nesterov: true}}, schedule: {cosine: {min_lr: 0.001}}",
-        ", validation: 20, augment: {flip: true, crop: 1}");
+        ", validation: 20" TINY_AUGMENT);
 }
 
 Test(train_resume, also_with_decisions_of_evaluations) {

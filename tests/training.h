@@ -15,6 +15,11 @@ const char *tiny_set(void);
  * The model is the test's to free. */
 struct cupel_model *tiny_model(const char *train, const char *data);
 
+/* All that can be done to training images, as `data`. */
+#define TINY_AUGMENT                                                                                       \
+    ", augment: {flip: true, crop: 1, rotate: 20, translate: 0.2, scale: [0.8, 1.2], fill: 0, cutout: 2, " \
+    "color_jitter: {brightness: 0.2, contrast: 0.3}, mixup: 0.4}"
+
 /* A model of that set with a layer that is computed in 16 bits where the precision says so: linear, 1024 to 1024. */
 struct cupel_model *wide_model(const char *train);
 

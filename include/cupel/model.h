@@ -35,6 +35,20 @@ enum cupel_data_format {
 /* As in model files and in cupel_dataset_spec: "cifar10". */
 const char *cupel_data_format_text(enum cupel_data_format format);
 
+/* `data: {augment: ...}`: what is done to training images once they are normalised, in this order. */
+struct cupel_augment_settings {
+    bool flip;      /* mirror every other image, at random */
+    int64_t crop;   /* shift by up to so many pixels; 0: off */
+    bool resamples; /* `rotate`, `translate` or `scale` is given: what is not leaves images as they are */
+    struct cupel_affine affine;
+    bool fills; /* what comes into the image is `fill`, a pixel from 0 to 1; otherwise the mean colour */
+    double fill;
+    bool recolours; /* `color_jitter` is given */
+    struct cupel_jitter jitter;
+    int64_t cutout; /* the side of a square that becomes the mean colour, in pixels; 0: off */
+    double mixup;   /* alpha of the Beta that the share in a mixture is drawn from; 0: off */
+};
+
 /* `data:`. Pixels are divided by 255, then normalised as (x - mean[c]) / deviation[c]. */
 struct cupel_data_settings {
     enum cupel_data_format format;
@@ -45,8 +59,7 @@ struct cupel_data_settings {
     int64_t classes;          /* 0: the data has no labels that matter */
     const char *const *class_names; /* one for each class; NULL unless `class_names` is given */
     const double *mean, *deviation; /* C values each; 0 and 1 unless `normalize` is given */
-    bool flip;    /* `augment: {flip: true}`: mirror every other training image, at random */
-    int64_t crop; /* `augment: {crop: 4}`: shift training images by up to so many pixels; 0: off */
+    struct cupel_augment_settings augment;
     double validation_fraction; /* `validation: 0.1`: part of the training images held out; 0: none */
     int64_t validation_count;   /* `validation: 5000`: the same as a number of images; 0: none */
 };

@@ -213,6 +213,8 @@ struct cupel_tensor *cupel_uniform(struct cupel_tensor *rng, const struct cupel_
 /* Real `shape`; drawn in f32 by Box and Muller's transform. (torch.randn) */
 struct cupel_tensor *cupel_normal(struct cupel_tensor *rng, const struct cupel_shape *shape, double mean,
                                   double deviation);
+/* Real `shape` of the symmetric Beta(alpha, alpha), alpha above 0; drawn in f32. (torch.distributions.Beta) */
+struct cupel_tensor *cupel_beta(struct cupel_tensor *rng, const struct cupel_shape *shape, double alpha);
 /* Zeroes each element of real x with probability p and divides the others by 1 - p. 0 <= p < 1. Its gradient
  * draws the same mask. */
 struct cupel_tensor *cupel_dropout(struct cupel_tensor *x, struct cupel_tensor *rng, double p);
@@ -232,6 +234,32 @@ struct cupel_tensor *cupel_random_flip(struct cupel_tensor *x, struct cupel_tens
 /* Shifts each image of x [N, C, H, W], of any dtype, by up to `pad` pixels each way, zeros coming in: a crop
  * of the zero-padded image. */
 struct cupel_tensor *cupel_random_crop(struct cupel_tensor *x, struct cupel_tensor *rng, int pad);
+/* Zeroes a square of `size` pixels a side in each image of x [N, C, H, W], of any dtype. Its middle may be any pixel, so that it
+ * may hang over the edge (DeVries and Taylor 2017). */
+struct cupel_tensor *cupel_cutout(struct cupel_tensor *x, struct cupel_tensor *rng, int size);
+
+/* What each image draws its own from, evenly: [least, largest]. */
+struct cupel_affine {
+    double rotate[2]; /* degrees, clockwise; from -360 to 360 and at most 360 apart */
+    double translate
+        [2]; /* the largest shift across and down, of width and height, rounded to whole pixels; 0 to 1 */
+    double scale[2]; /* above 0; above 1 enlarges */
+};
+/* Rotates each image of real x [N, C, H, W] about its middle, scales and shifts it, in one resampling between the four nearest
+ * pixels (torchvision's RandomAffine with bilinear interpolation). Pixels beyond the image are fill, real [C]. No gradient. */
+struct cupel_tensor *cupel_random_affine(struct cupel_tensor *x, struct cupel_tensor *fill,
+                                         struct cupel_tensor *rng, const struct cupel_affine *affine);
+
+/* Ranges of factors, at least 0, [1, 1] for none; of hue, in turns, from -0.5 to 0.5, [0, 0] for none. */
+struct cupel_jitter {
+    double brightness[2], contrast[2], saturation[2], hue[2];
+};
+/* Changes the colours of each image of real x [N, C, H, W], C 1 or 3, which is normalised as cupel_convert does with mean and
+ * deviation, real [C]: torchvision's ColorJitter in the order brightness, contrast, saturation, hue; the last two leave
+ * images of one channel alone. Colours are first cut off to [0, 1]. No gradient. */
+struct cupel_tensor *cupel_color_jitter(struct cupel_tensor *x, struct cupel_tensor *mean,
+                                        struct cupel_tensor *deviation, struct cupel_tensor *rng,
+                                        const struct cupel_jitter *jitter);
 
 /* ---- state ---- */
 

@@ -68,10 +68,10 @@ struct cupel_gan_point {
 
 /* A line of the training curve: means since the line before it. */
 struct cupel_training_point {
-    int64_t step;               /* steps done */
-    int64_t epoch;              /* the epoch that they ended in, from 1 */
-    double loss;                /* classify: as trained on, with label smoothing */
-    double accuracy;            /* classify: 0 to 1, on the augmented training batches */
+    int64_t step;    /* steps done */
+    int64_t epoch;   /* the epoch that they ended in, from 1 */
+    double loss;     /* classify: as trained on, with label smoothing */
+    double accuracy; /* classify: 0 to 1, on the augmented training batches, of mixtures by the larger part */
     struct cupel_gan_point gan; /* gan */
     double rate;                /* learning rate of that step, of a gan's generator */
     double images_per_second;   /* evaluations and checkpoints not counted */

@@ -123,7 +123,7 @@ void row_rate(const struct cupel_bench *bench, struct cupel_bench_row *row) {
 
 static bool handles_data(enum op_id op) {
     return op == OP_gather || op == OP_convert || op == OP_batch || op == OP_random_flip ||
-           op == OP_random_crop;
+           op == OP_random_crop || op == OP_cutout || op == OP_random_affine || op == OP_color_jitter;
 }
 
 /* Whether nothing but states changes. */

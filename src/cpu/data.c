@@ -44,7 +44,7 @@ KERNEL(batch) {
     for (int64_t n = 0, row = 0; n < dim[0]; n++) {
         struct moved_image moved[BATCH_MOVES] = {{0}};
         for (int m = 0; m < how->moves; m++)
-            move_image(&moved[m], &how->move[m], call->in[call->n_in - 1].data, n);
+            move_image(&moved[m], &how->move[m], call->in[call->n_in - 1].data, n, (int)dim[2], (int)dim[3]);
         if (!how->gathers)
             row = n;
         else if (!find_row(call, &call->in[3], n, &row))

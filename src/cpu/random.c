@@ -28,6 +28,13 @@ KERNEL(normal) {
     }
 }
 
+KERNEL(beta) {
+    struct philox philox = draws(call);
+    const float alpha = (float)call->node->attr.random.a;
+    for (int64_t i = 0, n = view_count(&call->out[0]); i < n; i++)
+        OUT(0)[i] = (real)philox_beta(philox_words(&philox, (uint64_t)i), alpha);
+}
+
 KERNEL(dropout) {
     struct philox philox = draws(call);
     const double p = call->node->attr.random.a;
@@ -45,7 +52,7 @@ static void move_images(const struct call *call) {
     const size_t size = cupel_dtype_size(x->dtype);
     for (int64_t n = 0; n < dim[0]; n++) {
         struct moved_image moved;
-        move_image(&moved, &move, call->in[1].data, n);
+        move_image(&moved, &move, call->in[1].data, n, (int)dim[2], (int)dim[3]);
         for (int64_t i = 0; i < dim[1] * dim[2] * dim[3]; i++) {
             int w = (int)(i % dim[3]), h = (int)(i / dim[3] % dim[2]);
             const int64_t c = i / dim[3] / dim[2];
@@ -63,5 +70,9 @@ KERNEL(random_flip) {
 }
 
 KERNEL(random_crop) {
+    move_images(call);
+}
+
+KERNEL(cutout) {
     move_images(call);
 }

@@ -17,6 +17,9 @@ CUDA_KERNEL(normal, kernel_normal(rng_of(call), call->node->attr.random.stream,
                                   (float)call->node->attr.random.a, (float)call->node->attr.random.b,
                                   call->out[0].data, view_count(&call->out[0]), cuda_stream(call)))
 
+CUDA_KERNEL(beta, kernel_beta(rng_of(call), call->node->attr.random.stream, (float)call->node->attr.random.a,
+                              call->out[0].data, view_count(&call->out[0]), cuda_stream(call)))
+
 /* ---- dropout ---- */
 
 static void run_dropout_rows(struct call *call) {
@@ -53,14 +56,20 @@ static void run_move(struct call *call) {
                                         cuda_stream(call)));
 }
 
-enum cupel_status cuda_random_flip(struct call *call, struct cupel_error *error) {
+static enum cupel_status prepare_move(struct call *call, struct cupel_error *error) {
     call->engine = "cuda";
     call->kernel = run_move;
     return cuda_check_image(&call->in[0], error);
 }
 
+enum cupel_status cuda_random_flip(struct call *call, struct cupel_error *error) {
+    return prepare_move(call, error);
+}
+
 enum cupel_status cuda_random_crop(struct call *call, struct cupel_error *error) {
-    call->engine = "cuda";
-    call->kernel = run_move;
-    return cuda_check_image(&call->in[0], error);
+    return prepare_move(call, error);
+}
+
+enum cupel_status cuda_cutout(struct call *call, struct cupel_error *error) {
+    return prepare_move(call, error);
 }

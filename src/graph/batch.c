@@ -64,7 +64,7 @@ static void visit(struct pass *pass, struct node *node) {
         if (!is_source(node->in[i])) return;
     if (node->op == OP_convert && maker->op == OP_gather)
         join_gather(pass, maker, node);
-    else if ((node->op == OP_random_flip || node->op == OP_random_crop) &&
+    else if ((node->op == OP_random_flip || node->op == OP_random_crop || node->op == OP_cutout) &&
              (maker->op == OP_convert || maker->op == OP_batch))
         join_move(pass, maker, node);
 }

@@ -113,13 +113,39 @@ static inline int64_t tensor_count(const struct cupel_tensor *tensor) {
 static inline struct cupel_tensor *node_result(const struct node *node) {
     return node->out[0].node->out;
 }
-/* How random_flip or random_crop moves images. */
+/* What random_flip, random_crop or cutout does to images. */
 static inline struct image_move node_move(const struct node *node) {
     return (struct image_move){.stream = node->attr.random.stream,
-                               .mirrors = node->op == OP_random_flip,
+                               .kind = node->op == OP_random_flip ? MOVE_MIRROR
+                                       : node->op == OP_cutout    ? MOVE_CUT
+                                                                  : MOVE_SHIFT,
                                .flip = (float)node->attr.random.a,
-                               .shift = node->attr.random.pad,
+                               .size = node->attr.random.size,
                                .sign = node->attr.random.back ? -1 : 1};
+}
+/* What random_affine and color_jitter draw from, for kernels. */
+static inline struct image_affine node_affine(const struct node *node) {
+    const struct cupel_affine *how = &node->attr.affine.how;
+    const struct cupel_shape *shape = &node->in[0]->shape;
+    const double turn = 4294967296.0 / 360;
+    const int64_t least = llround(how->rotate[0] * turn), largest = llround(how->rotate[1] * turn);
+    return (struct image_affine){.stream = node->attr.affine.stream,
+                                 .angle = least,
+                                 .angles = largest - least + 1,
+                                 .right = (float)(how->translate[0] * (double)shape->dim[3]),
+                                 .down = (float)(how->translate[1] * (double)shape->dim[2]),
+                                 .scale = (float)how->scale[0],
+                                 .scales = (float)(how->scale[1] - how->scale[0])};
+}
+static inline struct image_jitter node_jitter(const struct node *node) {
+    const struct cupel_jitter *how = &node->attr.jitter.how;
+    const double *const part[4] = {how->brightness, how->contrast, how->saturation, how->hue};
+    struct image_jitter jitter = {.stream = node->attr.jitter.stream};
+    for (int i = 0; i < 4; i++) {
+        jitter.least[i] = (float)part[i][0];
+        jitter.range[i] = (float)(part[i][1] - part[i][0]);
+    }
+    return jitter;
 }
 /* Whether the tensor has the graph's floating-point type, the only one that kernels of a graph compute in. */
 static inline bool is_real(const struct cupel_tensor *tensor) {

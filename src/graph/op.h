@@ -3,6 +3,7 @@
 #define CUPEL_GRAPH_OP_H
 
 #include "cupel/ops.h"
+#include "distort.h"
 #include "move.h"
 
 enum op_id {
@@ -26,7 +27,7 @@ struct chain {
 
 /* What becomes of the rows of a data set on their way into a batch, as one node. Inputs: images, means, deviations;
  * order and cursor if it gathers; seed and step if it moves. */
-enum { BATCH_MOVES = 2 };
+enum { BATCH_MOVES = 3 };
 struct batch {
     bool gathers;
     int64_t count; /* of images to gather */
@@ -42,10 +43,10 @@ union attr {
     } number;
     struct {
         double a, b;
-        struct cupel_shape shape; /* of uniform and normal */
-        int pad;
-        uint32_t stream; /* kept by the gradient, so that it draws the same numbers */
-        bool back;       /* of random_crop: shift the other way, for the gradient */
+        struct cupel_shape shape; /* of uniform, normal and beta */
+        int size;                 /* of random_crop: how far; of cutout: the square's side */
+        uint32_t stream;          /* kept by the gradient, so that it draws the same numbers */
+        bool back;                /* of random_crop: shift the other way, for the gradient */
     } random;
     struct {
         struct cupel_conv conv; /* infer writes the defaults out: no zero stays */
@@ -76,6 +77,14 @@ union attr {
     struct {
         int64_t factor[2]; /* of bilinear and bilinear_grad: vertical, horizontal */
     } upsample;
+    struct {
+        struct cupel_affine how;
+        uint32_t stream;
+    } affine;
+    struct {
+        struct cupel_jitter how;
+        uint32_t stream;
+    } jitter;
     struct chain chain;
     struct batch batch;
     struct cupel_sgd sgd;

@@ -122,6 +122,8 @@ void size_explain(const struct cupel_model *model, struct cupel_error *error);
 /* Read `data:` and `train:`; the task is known. */
 enum cupel_status data_read(struct cupel_model *model, const struct cupel_yaml_item *item,
                             struct cupel_error *error);
+enum cupel_status augment_read(struct cupel_model *model, const struct cupel_yaml_item *item,
+                               struct cupel_error *error);
 enum cupel_status train_read(struct cupel_model *model, const struct cupel_yaml_item *item,
                              struct cupel_error *error);
 

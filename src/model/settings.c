@@ -53,11 +53,6 @@ static const struct cupel_field normalize_fields[] = {
     CUPEL_FIELD(normalize_items, "std", NUMBERS, deviation, CUPEL_ABOVE_0, DBL_MAX, NULL),
 };
 
-static const struct cupel_field augment_fields[] = {
-    CUPEL_FIELD(cupel_data_settings, "flip", BOOL, flip, 0, 0, "false"),
-    CUPEL_FIELD(cupel_data_settings, "crop", INT, crop, 0, MAX_IMAGE_SIDE, "0"),
-};
-
 static enum cupel_status normalize_read(struct cupel_model *model, const struct cupel_yaml_item *item,
                                         struct cupel_error *error) {
     struct cupel_data_settings *data = &model->data;
@@ -148,8 +143,6 @@ enum cupel_status data_read(struct cupel_model *model, const struct cupel_yaml_i
                                "task classify needs the key 'classes'; add `classes: ...`");
     CUPEL_TRY(class_names_read(model, items.class_names, error));
     CUPEL_TRY(normalize_read(model, items.normalize, error));
-    if (items.augment)
-        CUPEL_TRY(cupel_fields_read(&model->yaml, items.augment->key, items.augment, "augment",
-                                    augment_fields, COUNT(augment_fields), &model->data, error));
+    CUPEL_TRY(augment_read(model, items.augment, error));
     return validation_read(model, items.validation, error);
 }

@@ -1,5 +1,7 @@
 /* Ops that draw random numbers. Each node has a stream of its own, so that no two nodes of a graph draw the
  * same numbers; a gradient takes its forward node's stream, so that it does. */
+#include <float.h>
+
 #include "ops/check.h"
 
 struct cupel_tensor *cupel_rng(struct cupel_graph *graph) {
@@ -33,6 +35,16 @@ struct cupel_tensor *cupel_uniform(struct cupel_tensor *rng, const struct cupel_
 struct cupel_tensor *cupel_normal(struct cupel_tensor *rng, const struct cupel_shape *shape, double mean,
                                   double deviation) {
     return add_drawing(OP_normal, &rng, 1, *ATTR(random, .a = mean, .b = deviation, .shape = *shape));
+}
+
+bool infer_beta(struct node *node) {
+    const double alpha = node->attr.random.a;
+    if (!(alpha > 0 && alpha <= FLT_MAX)) return node_fail(node, "alpha must be above 0, not %g", alpha);
+    return infer_draw(node);
+}
+
+struct cupel_tensor *cupel_beta(struct cupel_tensor *rng, const struct cupel_shape *shape, double alpha) {
+    return add_drawing(OP_beta, &rng, 1, *ATTR(random, .a = alpha, .shape = *shape));
 }
 
 /* ---- dropout: linear in x, with the mask as its own transpose ---- */
@@ -80,14 +92,14 @@ void grad_random_flip(const struct node *node, struct cupel_tensor *const *dy, c
 }
 
 bool infer_random_crop(struct node *node) {
-    int pad = node->attr.random.pad;
+    int pad = node->attr.random.size;
     if (pad < 0 || pad > INT16_MAX)
         return node_fail(node, "pad must be from 0 to %d, not %d", INT16_MAX, pad);
     return infer_moved(node);
 }
 
 struct cupel_tensor *cupel_random_crop(struct cupel_tensor *x, struct cupel_tensor *rng, int pad) {
-    return add_drawing(OP_random_crop, (struct cupel_tensor *[]){x, rng}, 2, *ATTR(random, .pad = pad));
+    return add_drawing(OP_random_crop, (struct cupel_tensor *[]){x, rng}, 2, *ATTR(random, .size = pad));
 }
 
 /* Shifted back the other way; what left the image is lost, which is right: it got no gradient. */
@@ -97,4 +109,22 @@ void grad_random_crop(const struct node *node, struct cupel_tensor *const *dy, c
     union attr attr = node->attr;
     attr.random.back = !attr.random.back;
     dx[0] = NODE_ADD(random_crop, &attr, dy[0], node->in[1]);
+}
+
+bool infer_cutout(struct node *node) {
+    int size = node->attr.random.size;
+    if (size < 0 || size > INT16_MAX)
+        return node_fail(node, "the size must be from 0 to %d, not %d", INT16_MAX, size);
+    return infer_moved(node);
+}
+
+struct cupel_tensor *cupel_cutout(struct cupel_tensor *x, struct cupel_tensor *rng, int size) {
+    return add_drawing(OP_cutout, (struct cupel_tensor *[]){x, rng}, 2, *ATTR(random, .size = size));
+}
+
+/* The same square is cut out of the gradient. */
+void grad_cutout(const struct node *node, struct cupel_tensor *const *dy, const bool *need,
+                 struct cupel_tensor **dx) {
+    (void)need;
+    dx[0] = NODE_ADD(cutout, &node->attr, dy[0], node->in[1]);
 }

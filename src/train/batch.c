@@ -1,5 +1,7 @@
 #include "train/batch.h"
 
+#include "graph/node.h"
+
 enum { MOST_METRICS = 32 };
 
 struct cupel_shape batch_shape(const struct cupel_shape *sample, int64_t batch) {
@@ -16,12 +18,55 @@ struct cupel_tensor *batch_normalise(const struct setup *setup, struct cupel_ten
                          cupel_constant(graph, CUPEL_F32, &channels, setup->deviation));
 }
 
+/* What comes into images from beyond their edges, as it is normalised. */
+static struct cupel_tensor *fill_of(const struct setup *setup, struct cupel_graph *graph) {
+    const int64_t channels = setup->data->shape.dim[0];
+    float *fill = graph_alloc(graph, (size_t)channels * sizeof *fill);
+    if (!fill) return NULL;
+    for (int64_t c = 0; c < channels && setup->data->augment.fills; c++)
+        fill[c] = ((float)setup->data->augment.fill - setup->mean[c]) / setup->deviation[c];
+    return cupel_constant(graph, CUPEL_F32, &CUPEL_SHAPE(channels), fill);
+}
+
 struct cupel_tensor *batch_augment(const struct setup *setup, struct cupel_tensor *images) {
     if (!images) return NULL;
-    struct cupel_tensor *rng = cupel_rng(cupel_tensor_graph(images));
-    if (setup->data->flip) images = cupel_random_flip(images, rng, 0.5);
-    if (setup->data->crop) images = cupel_random_crop(images, rng, (int)setup->data->crop);
+    const struct cupel_augment_settings *how = &setup->data->augment;
+    struct cupel_graph *graph = cupel_tensor_graph(images);
+    const struct cupel_shape channels = CUPEL_SHAPE(setup->data->shape.dim[0]);
+    struct cupel_tensor *rng = cupel_rng(graph);
+    if (how->flip) images = cupel_random_flip(images, rng, 0.5);
+    if (how->crop) images = cupel_random_crop(images, rng, (int)how->crop);
+    if (how->resamples) images = cupel_random_affine(images, fill_of(setup, graph), rng, &how->affine);
+    if (how->recolours)
+        images = cupel_color_jitter(images, cupel_constant(graph, CUPEL_F32, &channels, setup->mean),
+                                    cupel_constant(graph, CUPEL_F32, &channels, setup->deviation), rng,
+                                    &how->jitter);
+    if (how->cutout) images = cupel_cutout(images, rng, (int)how->cutout);
     return images;
+}
+
+/* Row i + 1 of x in the place of row i, and the first in the last one's. */
+static struct cupel_tensor *rolled(struct cupel_tensor *x) {
+    if (!x || x->shape.dim[0] == 1) return x;
+    const int64_t start[CUPEL_MAX_RANK] = {0}, second[CUPEL_MAX_RANK] = {1};
+    struct cupel_shape first = x->shape, rest = x->shape;
+    first.dim[0] = 1;
+    rest.dim[0]--;
+    return cupel_concat(
+        (struct cupel_tensor *[]){cupel_slice(x, second, &rest), cupel_slice(x, start, &first)}, 2, 0);
+}
+
+struct cupel_tensor *batch_mix(const struct setup *setup, struct cupel_tensor *images,
+                               struct targets *targets) {
+    const double alpha = setup->data->augment.mixup;
+    if (!images || alpha == 0) return images;
+    targets->share = cupel_beta(cupel_rng(cupel_tensor_graph(images)), &CUPEL_SCALAR, alpha);
+    targets->others = rolled(targets->labels);
+    return mixed(targets->share, images, rolled(images));
+}
+
+struct cupel_tensor *mixed(struct cupel_tensor *share, struct cupel_tensor *one, struct cupel_tensor *other) {
+    return cupel_add(other, cupel_mul(cupel_sub(one, other), share));
 }
 
 static struct cupel_tensor *all_images(const struct setup *setup, struct cupel_graph *graph,

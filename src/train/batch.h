@@ -31,8 +31,22 @@ struct cupel_tensor *batch_normalise(const struct setup *setup, struct cupel_ten
 struct cupel_tensor *batch_next(const struct setup *setup, struct cupel_graph *graph,
                                 const struct samples *samples, int64_t batch, struct cupel_tensor **labels);
 
-/* What the model's `augment` does to normalised images. */
+/* What the model's `augment` does to normalised images, but for mixing them. */
 struct cupel_tensor *batch_augment(const struct setup *setup, struct cupel_tensor *images);
+
+/* What images are trained to be: their labels, i32 [N]; or, where they are mixtures, these to the part `share`, a real scalar,
+ * and `others` to the rest. Both are NULL where they are not. */
+struct targets {
+    struct cupel_tensor *labels, *others, *share;
+};
+
+/* Mixes each image with the one behind it in the batch, if the model's `augment` says so, by one share of the whole batch, and
+ * adds to the targets, which hold the labels. (Zhang et al. 2018) */
+struct cupel_tensor *batch_mix(const struct setup *setup, struct cupel_tensor *images,
+                               struct targets *targets);
+
+/* share one + (1 - share) other */
+struct cupel_tensor *mixed(struct cupel_tensor *share, struct cupel_tensor *one, struct cupel_tensor *other);
 
 /* Adds real scalars to the f32 state `name` with one element for each. */
 void metrics_add(struct cupel_graph *graph, const char *name, struct cupel_tensor *const *scalars, int count);

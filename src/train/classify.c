@@ -22,10 +22,25 @@ static struct cupel_tensor *loss_of(const struct setup *setup, struct cupel_tens
     return cupel_cross_entropy(logits, labels, setup->train.label_smoothing, NO_LABEL);
 }
 
+static struct cupel_tensor *training_loss(const struct setup *setup, struct cupel_tensor *logits,
+                                          const struct targets *targets) {
+    struct cupel_tensor *loss = loss_of(setup, logits, targets->labels);
+    if (!targets->share) return loss;
+    return mixed(targets->share, loss, loss_of(setup, logits, targets->others));
+}
+
+/* Right answers; that to a mixture is the label of its larger part. */
+static struct cupel_tensor *right_answers(struct cupel_tensor *logits, const struct targets *targets) {
+    struct cupel_tensor *right = cupel_correct(logits, targets->labels, 1);
+    if (!targets->share) return right;
+    return mixed(cupel_step(cupel_scale(targets->share, 1, -0.5)), right,
+                 cupel_correct(logits, targets->others, 1));
+}
+
 /* ---- steps ---- */
 
 void training_append(const struct setup *setup, struct cupel_graph *graph, struct cupel_tensor *images,
-                     struct cupel_tensor *labels, int64_t epoch_steps, struct training *training) {
+                     const struct targets *targets, int64_t epoch_steps, struct training *training) {
     const struct learner *learner = &setup->learners[CUPEL_ROLE_CLASSIFIER];
     struct update update = {
         .learner = learner,
@@ -33,7 +48,7 @@ void training_append(const struct setup *setup, struct cupel_graph *graph, struc
         .gradients = training->gradients,
     };
     training->logits = forward(setup, update.parts, images, true, training->activations);
-    training->loss = loss_of(setup, training->logits, labels);
+    training->loss = training_loss(setup, training->logits, targets);
     update_append(setup, training->loss, epoch_steps, &update, 1);
     cupel_advance(cupel_rng(graph), 1);
 }
@@ -43,9 +58,11 @@ enum cupel_status training_compile(const struct setup *setup, const struct sampl
     struct cupel_graph *graph = cupel_graph_new(CUPEL_F32);
     if (!graph) return cupel_fail(error, CUPEL_NOMEM, "no memory for the training step");
     struct training training = {0};
-    struct cupel_tensor *labels, *images = batch_next(setup, graph, samples, batch, &labels);
-    training_append(setup, graph, batch_augment(setup, images), labels, epoch_steps, &training);
-    struct cupel_tensor *right = cupel_correct(training.logits, labels, 1);
+    struct targets targets = {NULL};
+    struct cupel_tensor *images = batch_next(setup, graph, samples, batch, &targets.labels);
+    images = batch_mix(setup, batch_augment(setup, images), &targets);
+    training_append(setup, graph, images, &targets, epoch_steps, &training);
+    struct cupel_tensor *right = right_answers(training.logits, &targets);
     metrics_add(graph, TRAIN_METRICS,
                 (struct cupel_tensor *[]){training.loss, cupel_scale(right, 1.0 / (double)batch, 0),
                                           loss_is_finite(training.loss)},

@@ -18,10 +18,10 @@ struct training {
     struct cupel_tensor **activations, **gradients;
 };
 
-/* Appends a training step for images of the graph's type, [batch, data.shape], and labels: forward, loss,
+/* Appends a training step for images of the graph's type, [batch, data.shape], and their targets: forward, loss,
  * backward, optimizer, averaging, and the step's count. `epoch_steps` is the size of the table of rates. */
 void training_append(const struct setup *setup, struct cupel_graph *graph, struct cupel_tensor *images,
-                     struct cupel_tensor *labels, int64_t epoch_steps, struct training *training);
+                     const struct targets *targets, int64_t epoch_steps, struct training *training);
 
 /* Compiles a training step on the next `batch` samples. */
 enum cupel_status training_compile(const struct setup *setup, const struct samples *samples, int64_t batch,

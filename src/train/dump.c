@@ -133,7 +133,7 @@ static void append_training(struct dump *dump, struct cupel_graph *graph, struct
     struct cupel_tensor **outputs =
         dump->outputs + first_output(dump, CUPEL_ROLE_CLASSIFIER, &layers, &parameters);
     struct training training = {.activations = outputs, .gradients = outputs + layers};
-    training_append(&dump->setup, graph, images, labels, dump->steps, &training);
+    training_append(&dump->setup, graph, images, &(struct targets){.labels = labels}, dump->steps, &training);
     dump->outputs[0] = training.loss;
 }
 

@@ -99,9 +99,11 @@ static void build_batch(const struct op_case *one, struct cupel_tensor **in, str
     struct batch batch = {.gathers = one->arg[0] > 0, .count = one->arg[0], .moves = (int)one->arg[1]};
     for (int m = 0; m < batch.moves; m++)
         batch.move[m] = (struct image_move){.stream = 7 + (uint32_t)m,
-                                            .mirrors = m == one->arg[3],
+                                            .kind = m == 2             ? MOVE_CUT
+                                                    : m == one->arg[3] ? MOVE_MIRROR
+                                                                       : MOVE_SHIFT,
                                             .flip = 0.5,
-                                            .shift = (int)one->arg[2],
+                                            .size = (int)one->arg[2],
                                             .sign = 1};
     out[0] = node_add_list(OP_batch, in, case_inputs(one), &(union attr){.batch = batch});
 }
@@ -114,6 +116,7 @@ static void build_halves(const struct op_case *one, struct cupel_tensor **in, st
 static void build_made_batch(const struct op_case *one, struct cupel_tensor **in, struct cupel_tensor **out) {
     out[0] = cupel_convert(cupel_gather(in[0], in[3], in[4], one->arg[0]), in[1], in[2]);
     out[0] = cupel_random_crop(cupel_random_flip(out[0], in[5], 0.5), in[5], (int)one->arg[2]);
+    out[0] = cupel_cutout(out[0], in[5], (int)one->arg[2]);
 }
 #define IMAGES(n, c, h, w)                                 \
     {{4, {n, c, h, w}}, CASE_U8}, {{1, {c}}, CASE_UNIT}, { \
@@ -133,6 +136,7 @@ CASES(batch) = {
     {"all", build_batch, {IMAGES(5, 3, 7, 9), ORDER(7, 5), DRAWS}, {9, 2, 2}, .no_grad = true},
     {"shifted-first", build_batch, {IMAGES(5, 3, 7, 9), ORDER(7, 5), DRAWS}, {9, 2, 2, 1}, .no_grad = true},
     {"far", build_batch, {IMAGES(5, 2, 3, 4), ORDER(7, 5), DRAWS}, {9, 2, 6}, .no_grad = true},
+    {"cut", build_batch, {IMAGES(5, 3, 7, 9), ORDER(7, 5), DRAWS}, {9, 3, 4}, .no_grad = true},
     {"channels-4", build_batch, {IMAGES(3, 4, 9, 16), ORDER(7, 3), DRAWS}, {2, 2, 4}, .no_grad = true},
     {"one-channel", build_batch, {IMAGES(5, 1, 6, 6), ORDER(7, 5), DRAWS}, {33, 2, 1}, .no_grad = true},
     {"blocks", build_batch, {IMAGES(2, 3, 31, 33), ORDER(5, 2), DRAWS}, {3, 2, 3}, .no_grad = true},

@@ -40,6 +40,18 @@ CASES(normal) = {
     {0},
 };
 
+static void build_beta(const struct op_case *one, struct cupel_tensor **in, struct cupel_tensor **out) {
+    struct cupel_shape shape = shape_of(one);
+    out[0] = cupel_beta(in[0], &shape, one->number[0]);
+}
+CASES(beta) = {
+    {"one", build_beta, {{.kind = CASE_RNG}}, .arg = {1, 1}, .number = {0.2}, .no_grad = true},
+    {"ragged", build_beta, {{.kind = CASE_RNG}}, .arg = {3, 3, 7, 11}, .number = {0.05}, .no_grad = true},
+    {"block-1", build_beta, {{.kind = CASE_RNG}}, .arg = {1, 255}, .number = {1}, .no_grad = true},
+    {"blocks", build_beta, {{.kind = CASE_RNG}}, .arg = {2, 17, 31}, .number = {4}, .no_grad = true},
+    {0},
+};
+
 static void build_dropout(const struct op_case *one, struct cupel_tensor **in, struct cupel_tensor **out) {
     out[0] = cupel_dropout(in[0], in[1], one->number[0]);
 }
@@ -94,5 +106,17 @@ CASES(random_crop) = {
      {{{4, {33, 3, 5, 8}}, CASE_U8}, {.kind = CASE_RNG}},
      .arg = {4},
      .no_grad = true},
+    {0},
+};
+
+static void build_cutout(const struct op_case *one, struct cupel_tensor **in, struct cupel_tensor **out) {
+    out[0] = cupel_cutout(in[0], in[1], (int)one->arg[0]);
+}
+CASES(cutout) = {
+    {"one", build_cutout, {{{4, {1, 1, 1, 1}}}, {.kind = CASE_RNG}}, .arg = {0}},
+    {"ragged", build_cutout, {{{4, {7, 3, 5, 9}}}, {.kind = CASE_RNG}}, .arg = {3}},
+    {"blocks", build_cutout, {{{4, {5, 9, 7, 5}}}, {.kind = CASE_RNG}}, .arg = {2}},
+    {"all", build_cutout, {{{4, {3, 2, 3, 4}}}, {.kind = CASE_RNG}}, .arg = {9}},
+    {"bytes", build_cutout, {{{4, {33, 3, 5, 8}}, CASE_U8}, {.kind = CASE_RNG}}, .arg = {4}, .no_grad = true},
     {0},
 };

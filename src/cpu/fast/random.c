@@ -106,6 +106,16 @@ static void mirror_row(const struct rows *rows, char *to, const char *from) {
         memcpy(to + (size_t)w * rows->bytes, from + (size_t)(rows->width - 1 - w) * rows->bytes, rows->bytes);
 }
 
+/* Row h as it is, but for the square that is cut out. */
+static void cut_row(const struct rows *rows, char *to, const char *from, int64_t h,
+                    const struct moved_image *moved) {
+    const int64_t left = moved->left > 0 ? moved->left : 0, end = moved->left + moved->side,
+                  right = end < rows->width ? end : rows->width;
+    memcpy(to, from, (size_t)rows->width * rows->bytes);
+    if (h >= moved->top && h < moved->top + moved->side)
+        memset(to + (size_t)left * rows->bytes, 0, (size_t)(right - left) * rows->bytes);
+}
+
 /* The part of the work that belongs to image n: its rows, those of each plane (or of the only one) in turn. */
 static void move_rows(const struct call *call, int64_t n, struct moved_image moved) {
     const struct rows rows = rows_of(&call->in[0]);
@@ -119,6 +129,8 @@ static void move_rows(const struct call *call, int64_t n, struct moved_image mov
             memset(to, 0, row);
         else if (moved.mirrored)
             mirror_row(&rows, to, from + (size_t)(r + moved.down) * row);
+        else if (moved.side > 0)
+            cut_row(&rows, to, from + (size_t)r * row, r % height, &moved);
         else
             shift_row(&rows, to, from + (size_t)(r + moved.down) * row, moved.right);
     }
@@ -130,7 +142,8 @@ static void run_move(struct call *call) {
     num_threads(call->device->threads) if (view_count(&call->in[0]) > FAST_SERIAL)
     for (int64_t n = 0; n < call->in[0].shape.dim[0]; n++) {
         struct moved_image moved;
-        move_image(&moved, &move, call->in[1].data, n);
+        move_image(&moved, &move, call->in[1].data, n, (int)call->in[0].shape.dim[2],
+                   (int)call->in[0].shape.dim[3]);
         move_rows(call, n, moved);
     }
 }
@@ -147,3 +160,4 @@ FAST_PREPARE(normal, true)
 FAST_PREPARE(dropout, alike(call, false))
 FAST_PREPARE_AS(random_flip, run_move, alike(call, true))
 FAST_PREPARE_AS(random_crop, run_move, alike(call, true))
+FAST_PREPARE_AS(cutout, run_move, alike(call, true))
