@@ -96,10 +96,10 @@ KERNEL(color_jitter) {
                 for (int64_t c = 0; c < 3; c++) colour[c] = blended((double)image.saturation, colour[c], of);
                 turned(colour, (double)image.hue / 6);
             }
-            for (int64_t c = 0; c < channels; c++)
-                OUT(0)
-                [at4(y, n, c, i / dim[3], i % dim[3])] =
-                    (real)((colour[c] - (double)IN(1)[c]) / (double)IN(2)[c]);
+            for (int64_t c = 0; c < channels; c++) {
+                const double number = (colour[c] - (double)IN(1)[c]) / (double)IN(2)[c];
+                OUT(0)[at4(y, n, c, i / dim[3], i % dim[3])] = (real)number;
+            }
         }
     }
 }
