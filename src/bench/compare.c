@@ -6,9 +6,10 @@
 #include "bench/bench.h"
 
 /* Of fewer rows than MANY the ratios say nothing of the machine: too many of them may be what has changed. */
-enum { MANY = 20, LEAST_QUIET = 3 };
-static const double least_change = 0.05, least_launches = 0.5, deviations = 4,
-                    normal = 1.4826 /* standard deviations in a MAD */;
+enum { MANY = 20, LEAST_QUIET = 3, LEAST_KIN = 3 };
+static const double least_change = 0.05, deviations = 4, normal = 1.4826 /* standard deviations in a MAD */;
+/* In launches: what is shorter is short, and how much of it must have changed, without and with the op's other rows. */
+static const double short_row = 10, least_alone = 1, least_together = 0.5;
 
 static const struct cupel_bench_row *find(const struct cupel_bench *bench, const char *name) {
     for (int i = 0; i < bench->count; i++)
@@ -47,25 +48,56 @@ static double header_shift(const struct cupel_bench *bench, const struct cupel_b
     return count ? quantile(logs, count, 0.5) : 0;
 }
 
+struct judging {
+    struct cupel_bench *bench;
+    const struct cupel_bench *old;
+    const struct cupel_bench_row **partners; /* by row; NULL: it cannot be compared */
+    double shift, least;                     /* of log(new / old): the machine's, and what is too little */
+};
+
+static double change_of(const struct judging *judging, int index) {
+    return log(judging->bench->rows[index].hot.quarter / judging->partners[index]->hot.quarter) -
+           judging->shift;
+}
+
 static double spread(double *sorted, int count, double shift) {
     for (int i = 0; i < count; i++) sorted[i] = fabs(sorted[i] - shift);
     sort_numbers(sorted, count);
     return normal * quantile(sorted, count, 0.5);
 }
 
-/* `least`: of log(new / old); `launch`: seconds that a launch takes. Where code and data happen to lie in a process makes more
- * of a difference to what takes less than a microsecond than noise within the process shows. */
-static void judge(struct cupel_bench_row *row, const struct cupel_bench_row *old, double shift, double least,
-                  double launch) {
-    const double change = log(row->hot.quarter / old->hot.quarter) - shift;
-    const double slower = log(row->hot.low / old->hot.high) - shift; /* > 0: the intervals do not touch */
-    const double faster = shift - log(row->hot.high / old->hot.low);
-    const double beyond = log1p(least_change);
+/* Where code and data happen to lie in a process makes more of a difference to what takes a microsecond than noise within the
+ * process shows, one way for one row and the other for the next. So a short row's change is believed when most rows of its op
+ * have changed that way, or when it is alone and has changed by a launch. */
+static bool is_believed(const struct judging *judging, int index, double change) {
+    const struct cupel_bench *bench = judging->bench;
+    const struct cupel_bench_row *row = &bench->rows[index];
+    const double launch = judging->old->launch, before = judging->partners[index]->hot.quarter,
+                 amount = fabs(expm1(change)) * before;
+    int kin = 0, alike = 0;
+    if (before >= short_row * launch) return true;
+    for (int i = 0; i < bench->count; i++) {
+        if (!judging->partners[i] || strcmp(bench->rows[i].op, row->op) != 0) continue;
+        const double other = change_of(judging, i);
+        kin++;
+        alike += change > 0 ? other > log1p(least_change) : other < -log1p(least_change);
+    }
+    if (kin < LEAST_KIN) return amount > least_alone * launch;
+    return 2 * alike > kin && amount > least_together * launch;
+}
+
+static void judge(const struct judging *judging, int index) {
+    struct cupel_bench_row *row = &judging->bench->rows[index];
+    const struct cupel_bench_time *old = &judging->partners[index]->hot;
+    const double change = change_of(judging, index), beyond = log1p(least_change);
+    const double slower =
+        log(row->hot.low / old->high) - judging->shift; /* > 0: the intervals do not touch */
+    const double faster = judging->shift - log(row->hot.high / old->low);
     row->change = expm1(change);
     row->verdict = CUPEL_BENCH_SAME;
-    if (fabs(row->change) * old->hot.quarter <= least_launches * launch) return;
-    if (change > least && slower > beyond) row->verdict = CUPEL_BENCH_SLOWER;
-    if (change < -least && faster > beyond) row->verdict = CUPEL_BENCH_FASTER;
+    if (!is_believed(judging, index, change)) return;
+    if (change > judging->least && slower > beyond) row->verdict = CUPEL_BENCH_SLOWER;
+    if (change < -judging->least && faster > beyond) row->verdict = CUPEL_BENCH_FASTER;
 }
 
 static enum cupel_status check(const struct cupel_bench *bench, const struct cupel_bench *old,
@@ -97,16 +129,15 @@ enum cupel_status cupel_bench_compare(struct cupel_bench *bench, const struct cu
     double *sorted = calloc(room, sizeof *sorted);
     const bool has = partners && sorted;
     const int count = has ? take_ratios(bench, old, partners, sorted) : 0;
-    const double shift = count >= MANY ? quantile(sorted, count, 0.5) : header_shift(bench, old);
-    const double least = count >= MANY ? deviations * spread(sorted, count, shift) : 0;
-    bench->shift = exp(shift);
+    struct judging judging = {.bench = bench, .old = old, .partners = partners, .least = log1p(least_change)};
+    judging.shift = count >= MANY ? quantile(sorted, count, 0.5) : header_shift(bench, old);
+    if (count >= MANY) judging.least = fmax(judging.least, deviations * spread(sorted, count, judging.shift));
+    bench->shift = exp(judging.shift);
     bench->slower = bench->faster = bench->missing = 0;
     for (int i = 0; has && i < bench->count; i++) {
         struct cupel_bench_row *row = &bench->rows[i];
         row->verdict = CUPEL_BENCH_ALONE;
-        if (partners[i])
-            judge(row, partners[i], shift, least > log1p(least_change) ? least : log1p(least_change),
-                  old->launch);
+        if (partners[i]) judge(&judging, i);
         bench->slower += row->verdict == CUPEL_BENCH_SLOWER;
         bench->faster += row->verdict == CUPEL_BENCH_FASTER;
     }
