@@ -31,11 +31,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path("/usr/share/datasets/fashion-mnist")
-# The model file, the batch, the steps of a round after the warm-up, and what to replace where there is no data set of its kind.
+# The model file, the batch, the steps of a round after the warm-up, and for those of which there is no data set the shape of random
+# images, which cost as much as others, and settings.
+CLASSES = ("--set", "parameters.classes=10", "--set", "train.optimizer.sgd.lr=0.001")
 MODELS = {
-    "lenet5": ("models/lenet5.yaml", 128, 400, ()),
-    "dcgan28": ("models/dcgan28.yaml", 128, 30, ()),
-    "dcgan64": ("models/dcgan64.yaml", 32, 8, (3, 64, 64)),
+    "lenet5": ("models/lenet5.yaml", 128, 400, (), ()),
+    "dcgan28": ("models/dcgan28.yaml", 128, 30, (), ()),
+    "dcgan64": ("models/dcgan64.yaml", 32, 8, (3, 64, 64), ()),
+    "resnet18": ("models/resnet18-cifar.yaml", 32, 12, (3, 32, 32), ("--set", "data.augment=", *CLASSES)),
+    "vgg16": ("models/vgg16.yaml", 4, 4, (3, 224, 224), CLASSES),
 }
 CPU_MODES = ("eager", "channels_last", "compiled")
 CUDA_MODES = ("eager", "bf16", "compiled", "captured")
@@ -61,22 +65,22 @@ class Work:
 
     def __init__(self, model, options, directory):
         self.model, self.options = model, options
-        self.file, batch, steps, shape = MODELS[model]
+        self.file, batch, steps, shape, settings = MODELS[model]
         self.batch, self.steps = options.batch or batch, options.steps or steps
         self.warm_up = options.warm_up or min(50, self.steps // 4)
         self.data, self.settings = options.data, []
-        if shape:  # random pixels cost as much as others
+        if shape:
             import numpy
-            self.data = str(directory)
-            images = numpy.random.default_rng(0).integers(0, 256, (max(1024, 16 * self.batch), *shape), dtype=numpy.uint8)
-            numpy.save(directory / "images.npy", images)
-            self.settings = ["--set", "data.format=npy"]
+            self.data, random, count = str(directory), numpy.random.default_rng(0), 16 * self.batch
+            numpy.save(directory / "images.npy", random.integers(0, 256, (count, *shape), dtype=numpy.uint8))
+            numpy.save(directory / "labels.npy", numpy.arange(count) % 10)
+            self.settings = ["--set", "data.format=npy", *settings]
 
     def torch(self, mode):
         call = (f"train({self.model!r}, {self.data!r}, {self.options.device!r}, {mode!r}, {self.steps}, {self.warm_up}, "
                 f"{self.batch}, {self.options.threads})")
         output, memory = run_child([sys.executable, "-c", f"import torch_training as t; t.{call}"],
-                                   {"PYTHONPATH": str(ROOT / "bench")})
+                                   {"PYTHONPATH": f"{ROOT}/bench:{ROOT}/tests"})
         result = json.loads(output.splitlines()[-1])
         return result["img_per_s"], memory, result["version"]
 
@@ -86,7 +90,7 @@ class Work:
         with tempfile.TemporaryDirectory() as out:
             command = [options.cupel, "train", self.file, "--device", options.device, "--threads", str(options.threads),
                        "--batch", str(self.batch), "--steps", str(steps), "--out", out, "--data", self.data,
-                       "--epochs", str(1 + steps * self.batch // 1000), *self.settings]
+                       "--epochs", str(1 + steps // 8), *self.settings]
             if cuda:
                 command += ["--precision", precision]
             _, memory = run_child(command, {"LD_LIBRARY_PATH": options.libraries} if options.libraries else {})

@@ -8,7 +8,11 @@ import time
 from pathlib import Path
 
 import torch
+import zoo_torch  # tests/
 from torch import nn
+
+
+zoo_torch.F.relu = torch.relu_  # in place, as torchvision has it
 
 
 # ---- networks ----
@@ -42,16 +46,28 @@ def dcgan(side, channels, image):
     return nn.Sequential(*generator), nn.Sequential(*discriminator)
 
 
+def zoo(name):
+    net = zoo_torch.NETWORKS[name](classes=10)
+    for module in net.modules():
+        if isinstance(module, nn.ReLU):
+            module.inplace = True
+    return net
+
+
 # ---- steps: called with images u8 and labels of a batch, they train on them and return a loss ----
 
 class Classify:
-    """Cross entropy and Adam. With `fast`: bf16 by autocast, fused Adam."""
+    """Cross entropy, and Adam or SGD with momentum. With `fast`: bf16 by autocast, fused."""
 
-    def __init__(self, net, device, mode):
+    def __init__(self, net, device, mode, optimizer="adam"):
         self.device, self.mode, self.fast = device, mode, device == "cuda" and mode != "eager"
         self.last = mode != "eager"
         self.net = net.to(device, memory_format=torch.channels_last if self.last else torch.contiguous_format)
-        self.optimizer = torch.optim.Adam(self.net.parameters(), lr=1e-3, fused=self.fast, capturable=mode == "captured")
+        if optimizer == "adam":
+            self.optimizer = torch.optim.Adam(self.net.parameters(), lr=1e-3, fused=self.fast, capturable=mode == "captured")
+        else:
+            self.optimizer = torch.optim.SGD(self.net.parameters(), lr=1e-3, momentum=0.9, weight_decay=5e-4,
+                                             fused=self.fast)
         self.forward = self.loss
         if mode in ("compiled", "captured"):
             graphs = mode == "compiled" and device == "cuda"
@@ -109,6 +125,8 @@ class Gan:
 
 
 MODELS = {
+    "resnet18": lambda device, mode: Classify(zoo("resnet18-cifar"), device, mode, "sgd"),
+    "vgg16": lambda device, mode: Classify(zoo("vgg16"), device, mode, "sgd"),
     "lenet5": lambda device, mode: Classify(lenet5(), device, mode),
     "dcgan28": lambda device, mode: Gan(dcgan(7, (128, 64), 1), device, mode),
     "dcgan64": lambda device, mode: Gan(dcgan(4, (512, 256, 128, 64), 3), device, mode),
@@ -157,8 +175,7 @@ def read_data(path):
     path = Path(path)
     if (path / "images.npy").exists():
         import numpy
-        images = torch.from_numpy(numpy.load(path / "images.npy"))
-        return images, torch.zeros(len(images), dtype=torch.int64)
+        return tuple(torch.from_numpy(numpy.load(path / f"{name}.npy")) for name in ("images", "labels"))
     return (read_idx(path / "train-images-idx3-ubyte.gz").unsqueeze(1),
             read_idx(path / "train-labels-idx1-ubyte.gz").long())
 

@@ -238,8 +238,8 @@ Test(bench, short_rows_are_told_together) {
     cr_expect(short_row_is_told(6, 4, 1.5));
     cr_expect(short_row_is_told(6, 6, 1.11));
     cr_expect(!short_row_is_told(6, 6, 1.09), "that is less than half a launch");
-    cr_expect(short_row_is_told(2, 1, 1.21), "one of two, by more than a launch");
-    cr_expect(!short_row_is_told(2, 1, 1.19));
+    cr_expect(short_row_is_told(2, 1, 1.51), "one of two, by more than half");
+    cr_expect(!short_row_is_told(2, 1, 1.49));
 }
 
 Test(bench, rows_are_found_by_name) {

@@ -120,8 +120,8 @@ enum cupel_status cupel_bench_load(const char *path, struct cupel_bench *bench, 
 /* Fills in what `bench` says of a comparison with `old`, row by row, by hot times. The machine's speed is the median of all
  * ratios, of few rows that of what the header measures. A row is slower (faster) when its whole interval lies at least 5 %
  * beyond that of the old one, and its ratio farther from the others than these are from each other (4 standard deviations, by
- * the median absolute deviation), and, of what takes less than ten launches, when most rows of the op have
- * changed that way and it by half a launch (with fewer than three such rows, by a whole one). CUPEL_INVALID when the two were not measured alike:
+ * the median absolute deviation), and, of what takes less than 20 launches, when most rows of the op have
+ * changed that way and it by half a launch (with fewer than three such rows, when it has changed by half). CUPEL_INVALID when the two were not measured alike:
  * title, device, precision, threads, batch. */
 enum cupel_status cupel_bench_compare(struct cupel_bench *bench, const struct cupel_bench *old,
                                       struct cupel_error *error);

@@ -8,8 +8,9 @@
 /* Of fewer rows than MANY the ratios say nothing of the machine: too many of them may be what has changed. */
 enum { MANY = 20, LEAST_QUIET = 3, LEAST_KIN = 3 };
 static const double least_change = 0.05, deviations = 4, normal = 1.4826 /* standard deviations in a MAD */;
-/* In launches: what is shorter is short, and how much of it must have changed, without and with the op's other rows. */
-static const double short_row = 10, least_alone = 1, least_together = 0.5;
+/* What takes less than so many launches is short; it must have changed by this part of itself when it is alone, by so many
+ * launches when the op's other rows agree. */
+static const double short_row = 20, least_alone = 0.5, least_together = 0.5;
 
 static const struct cupel_bench_row *find(const struct cupel_bench *bench, const char *name) {
     for (int i = 0; i < bench->count; i++)
@@ -68,12 +69,12 @@ static double spread(double *sorted, int count, double shift) {
 
 /* Where code and data happen to lie in a process makes more of a difference to what takes a microsecond than noise within the
  * process shows, one way for one row and the other for the next. So a short row's change is believed when most rows of its op
- * have changed that way, or when it is alone and has changed by a launch. */
+ * have changed that way, or, where there are hardly any, when it has changed by half. */
 static bool is_believed(const struct judging *judging, int index, double change) {
     const struct cupel_bench *bench = judging->bench;
     const struct cupel_bench_row *row = &bench->rows[index];
     const double launch = judging->old->launch, before = judging->partners[index]->hot.quarter,
-                 amount = fabs(expm1(change)) * before;
+                 part = fabs(expm1(change));
     int kin = 0, alike = 0;
     if (before >= short_row * launch) return true;
     for (int i = 0; i < bench->count; i++) {
@@ -82,8 +83,8 @@ static bool is_believed(const struct judging *judging, int index, double change)
         kin++;
         alike += change > 0 ? other > log1p(least_change) : other < -log1p(least_change);
     }
-    if (kin < LEAST_KIN) return amount > least_alone * launch;
-    return 2 * alike > kin && amount > least_together * launch;
+    if (kin < LEAST_KIN) return part > least_alone;
+    return 2 * alike > kin && part * before > least_together * launch;
 }
 
 static void judge(const struct judging *judging, int index) {
