@@ -11,6 +11,7 @@
 #include "data/idx.h"
 #include "files.h"
 #include "io/file.h"
+#include "streamed.h"
 
 #define FASHION_MNIST "/usr/share/datasets/fashion-mnist"
 
@@ -255,6 +256,7 @@ Test(data, a_small_set_opens) {
     struct cupel_error error = {0};
     const struct cupel_dataset_spec spec = {"idx", directory, {0, 2, 0}, 0};
     cr_assert_eq(cupel_dataset_open(&spec, &set, &error), CUPEL_OK, "%s", error.message);
+    expect_streamed(&spec, &set);
     cr_assert_eq(set.train.count, 4);
     cr_assert_eq(set.test.count, 2);
     cr_assert_eq(set.shape[0], 1);

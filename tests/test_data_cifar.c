@@ -8,6 +8,7 @@
 #include "data/cifar.h"
 #include "files.h"
 #include "io/file.h"
+#include "streamed.h"
 
 enum { PIXELS = 3 * 32 * 32 };
 
@@ -49,6 +50,7 @@ static void expect_cifar10(const char *path) {
     struct cupel_error error = {0};
     const struct cupel_dataset_spec spec = {.format = "cifar10", .path = path, .shape = {3, 32, 32}};
     cr_assert_eq(cupel_dataset_open(&spec, &set, &error), CUPEL_OK, "%s", error.message);
+    expect_streamed(&spec, &set);
     cr_assert(set.train.count == 10 && set.test.count == 3 && set.classes == 10);
     cr_assert(set.shape[0] == 3 && set.shape[1] == 32 && set.shape[2] == 32);
     for (int i = 0; i < 10; i++) {

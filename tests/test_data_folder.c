@@ -11,6 +11,7 @@
 #include "files.h"
 #include "golden.h"
 #include "io/file.h"
+#include "streamed.h"
 
 static char *root; /* the set of the test under way */
 
@@ -58,6 +59,7 @@ static struct cupel_dataset open_set(const struct cupel_dataset_spec *spec) {
     struct cupel_dataset set;
     struct cupel_error error = {0};
     cr_assert_eq(cupel_dataset_open(spec, &set, &error), CUPEL_OK, "%s", error.message);
+    expect_streamed(spec, &set);
     return set;
 }
 

@@ -9,6 +9,7 @@
 #include "files.h"
 #include "io/file.h"
 #include "io/zip.h"
+#include "streamed.h"
 
 #define GOLDEN CUPEL_SOURCE_DIR "/tests/golden/"
 
@@ -121,6 +122,7 @@ static struct cupel_dataset open_set(const struct cupel_dataset_spec *spec) {
     struct cupel_dataset set;
     struct cupel_error error = {0};
     cr_assert_eq(cupel_dataset_open(spec, &set, &error), CUPEL_OK, "%s", error.message);
+    expect_streamed(spec, &set);
     return set;
 }
 

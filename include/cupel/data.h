@@ -1,4 +1,4 @@
-/* Data sets: images and labels in memory. */
+/* Data sets: images and labels in memory, or read from files as they are needed. */
 #ifndef CUPEL_DATA_H
 #define CUPEL_DATA_H
 
@@ -8,6 +8,13 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* Which images stay where they are until they are needed. */
+enum cupel_stream {
+    CUPEL_STREAM_NEVER,  /* none: the whole set is read into memory, and onto the device */
+    CUPEL_STREAM_AUTO,   /* those of sets that are too large */
+    CUPEL_STREAM_ALWAYS, /* all, of files from which one image can be read */
+};
 
 /* What a model file says about its data. */
 struct cupel_dataset_spec {
@@ -20,12 +27,19 @@ struct cupel_dataset_spec {
     bool skip_bad;      /* folder: leave out files that are no whole images, and count them */
     const char *cache;  /* folder: a directory to keep the decoded images in, for the next time; NULL: none */
     int threads;        /* that decode files; 0: one for each core */
+    enum cupel_stream stream;
+    size_t
+        memory; /* AUTO: bytes, of which a split's images may take a quarter; 0: what the machine has to spare */
 };
+
+/* Images that are read from files. */
+struct cupel_source;
 
 struct cupel_dataset_split {
     int64_t count;
-    uint8_t *images; /* [count, channels, height, width] */
-    int32_t *labels; /* [count], from 0 to classes - 1; NULL when the set has none */
+    uint8_t *images;             /* [count, channels, height, width]; NULL where a source has them */
+    int32_t *labels;             /* [count], from 0 to classes - 1; NULL when the set has none */
+    struct cupel_source *source; /* has the images; NULL where they are in memory */
 };
 
 struct cupel_dataset {
@@ -36,7 +50,7 @@ struct cupel_dataset {
     struct cupel_error first_skipped; /* what is wrong with the first of them */
 };
 
-/* Reads a data set into memory. Free it with cupel_dataset_free; on failure there is nothing to free.
+/* Reads a data set, with `stream` all but its images. Free it with cupel_dataset_free; on failure there is nothing to free.
  *
  * Format "idx" (http://yann.lecun.com/exdb/mnist/): the directory holds `train-images-idx3-ubyte`,
  * `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`, each plain or as gzip
@@ -62,13 +76,24 @@ struct cupel_dataset {
  * y_train, x_test and y_test). Labels may be missing when the spec gives no classes. Without a test split, the 10th, 20th,
  * ... image of each class makes it up.
  *
+ * `stream` leaves the images of a folder, of its cache, of plain IDX files and of NPY files in a directory where they are; the
+ * others are read into memory all the same. A folder's bad files are then found when they are read, but with `skip_bad`, which
+ * has every file decoded here once, so that the set is the same as in memory.
+ *
  * CUPEL_INVALID, with the path in the message: the set is missing (the message says how to get one), a file is cut, damaged or malformed, images and labels differ in number, a label is not below
  * `classes`, or the images have another shape than the spec. CUPEL_UNSUPPORTED: an image of a folder has another size. */
 enum cupel_status cupel_dataset_open(const struct cupel_dataset_spec *spec, struct cupel_dataset *dataset,
                                      struct cupel_error *error);
 
+/* Copies image `index` of the split, 0 <= index < count, to `image`, [channels, height, width], wherever it is. Several threads may
+ * do so at once. CUPEL_INVALID, CUPEL_UNSUPPORTED, CUPEL_IO, with the file's name in the message: the file from which it would be
+ * read is damaged, of another size than the set's, or cannot be read. */
+enum cupel_status cupel_dataset_read(const struct cupel_dataset *dataset,
+                                     const struct cupel_dataset_split *split, int64_t index, uint8_t *image,
+                                     struct cupel_error *error);
+
 /* The mean and the standard deviation (of the population, not of a sample) of each channel of the training
- * images, whose pixels count as 0 to 1. Both arrays have shape[0] elements. */
+ * images, which are in memory, and whose pixels count as 0 to 1. Both arrays have shape[0] elements. */
 void cupel_dataset_statistics(const struct cupel_dataset *dataset, double *mean, double *deviation);
 
 /* Frees the images and labels and zeroes the set. */

@@ -13,6 +13,7 @@
 #ifndef CUPEL_MODEL_H
 #define CUPEL_MODEL_H
 
+#include "cupel/data.h"
 #include "cupel/ops.h"
 
 #ifdef __cplusplus
@@ -56,7 +57,11 @@ struct cupel_data_settings {
     struct cupel_shape shape; /* of one image: [C, H, W] */
     bool resize;              /* `resize: true`: scale and cut a folder's images of another size */
     const char *cache;        /* `cache: DIR`: where a folder's decoded images are kept; NULL: nowhere */
-    int64_t classes;          /* 0: the data has no labels that matter */
+    enum cupel_stream
+        stream;       /* `stream: auto`: whether images stay in their files, or in the host's memory */
+    int64_t workers;  /* `workers: 4`: threads that read and decode images; 0: one for each core */
+    int64_t prefetch; /* `prefetch: 2`: batches that are read ahead of the step */
+    int64_t classes;  /* 0: the data has no labels that matter */
     const char *const *class_names; /* one for each class; NULL unless `class_names` is given */
     const double *mean, *deviation; /* C values each; 0 and 1 unless `normalize` is given */
     struct cupel_augment_settings augment;

@@ -33,6 +33,11 @@ void cupel_device_close(struct cupel_device *device);
 /* Bytes that can still be allocated on the device; SIZE_MAX when it cannot tell. */
 size_t cupel_device_room(struct cupel_device *device);
 
+/* Memory of the host from which the device can be sent things while it works; NULL when there is none left. Free it with
+ * cupel_device_unpin, before the device is closed. */
+void *cupel_device_pin(struct cupel_device *device, size_t bytes);
+void cupel_device_unpin(struct cupel_device *device, void *data);
+
 /* One line about the device: processor, threads, libraries; and its name. Both live as long as the device. */
 const char *cupel_device_describe(const struct cupel_device *device);
 const char *cupel_device_name(const struct cupel_device *device);
@@ -68,12 +73,13 @@ enum cupel_status cupel_store_write(struct cupel_store *store, const char *name,
                                     size_t bytes, struct cupel_error *error);
 enum cupel_status cupel_store_zero(struct cupel_store *store, const char *name, struct cupel_error *error);
 
-/* Copies rows of a host array, of `row_bytes` each, to the first `count` rows of a state: row i of it becomes
- * rows[i] of `from`. Plans that run later see them; copying goes on beside what runs now, where the device can. `from` may
- * change as soon as the call returns. CUPEL_INVALID for an unknown name or when they do not fit. */
-enum cupel_status cupel_store_stage(struct cupel_store *store, const char *name, const void *from,
-                                    size_t row_bytes, const int32_t *rows, int64_t count,
-                                    struct cupel_error *error);
+/* Copies to the first `bytes` bytes of a state. Plans that run later see them; copying goes on beside what runs now, where the
+ * device can. `from` is memory of cupel_device_pin, and must stay as it is until the next cupel_store_send or
+ * cupel_store_settle returns. CUPEL_INVALID for an unknown name or when they do not fit. */
+enum cupel_status cupel_store_send(struct cupel_store *store, const char *name, const void *from,
+                                   size_t bytes, struct cupel_error *error);
+/* Waits until the device has all that was sent. */
+enum cupel_status cupel_store_settle(struct cupel_store *store, struct cupel_error *error);
 
 /* Bytes held by the store on its device. */
 size_t cupel_store_bytes(const struct cupel_store *store);

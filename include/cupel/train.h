@@ -37,8 +37,9 @@ struct cupel_run_options {
     const char *data;   /* NULL: the model's data.path */
     bool
         skip_bad; /* leave out files of a folder that are no whole images; otherwise the first one is an error */
-    bool stream;   /* keep images in the host's memory and send each batch, as is done anyway for sets that
-                              do not fit on the device; results are the same */
+    bool
+        stream; /* as `stream: true` of the model's data: leave images in their files, or at least in the host's
+                              memory, and send each batch; results are the same */
     int64_t batch; /* images in a batch; 0: the model's */
     bool has_seed; /* whether `seed` replaces the model's */
     uint64_t seed; /* below 2^63 */
@@ -75,6 +76,7 @@ struct cupel_training_point {
     struct cupel_gan_point gan; /* gan */
     double rate;                /* learning rate of that step, of a gan's generator */
     double images_per_second;   /* evaluations and checkpoints not counted */
+    double data_wait;           /* part of that time, 0 to 1, in which the step waited for its images */
     double time;                /* seconds that the run has taken, resumed parts together */
 };
 

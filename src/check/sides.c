@@ -34,14 +34,17 @@ static void draw_batch(struct sides *sides) {
 }
 
 /* Training images from all over the set, which may lie sorted by class. */
-static void take_batch(struct sides *sides, const struct cupel_dataset_split *split) {
+static enum cupel_status take_batch(struct sides *sides, const struct cupel_dataset *dataset,
+                                    struct cupel_error *error) {
+    const struct cupel_dataset_split *split = &dataset->train;
     const int64_t rows = sides->samples.rows;
     const size_t image = (size_t)cupel_shape_count(&sides->trusted.setup.data->shape);
     for (int64_t i = 0; i < rows; i++) {
         const int64_t from = split->count >= rows ? i * (split->count / rows) : i % split->count;
-        memcpy(sides->pixels + (size_t)i * image, split->images + (size_t)from * image, image);
+        CUPEL_TRY(cupel_dataset_read(dataset, split, from, sides->pixels + (size_t)i * image, error));
         if (split->labels) sides->labels[i] = split->labels[from];
     }
+    return CUPEL_OK;
 }
 
 static enum cupel_status find_batch(struct sides *sides, struct cupel_check *check,
@@ -52,11 +55,11 @@ static enum cupel_status find_batch(struct sides *sides, struct cupel_check *che
     CUPEL_TRY(make_room(sides, error));
     const enum cupel_status status = split_open(setup, &dataset, &missing);
     if (status == CUPEL_OK && dataset.train.count > 0) {
-        take_batch(sides, &dataset.train);
+        const enum cupel_status taken = take_batch(sides, &dataset, error);
         snprintf(check->inputs, sizeof check->inputs, "%" PRId64 " images of %s", sides->samples.rows,
                  setup->spec.path);
         cupel_dataset_free(&dataset);
-        return CUPEL_OK;
+        return taken;
     }
     if (status && sides->options->run.data) return cupel_fail(error, status, "%s", missing.message);
     draw_batch(sides);

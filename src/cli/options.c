@@ -123,7 +123,7 @@ static const struct option options[] = {
     {"--deterministic", COMMAND_TRAIN | COMMAND_DUMP | COMMAND_CHECK | COMMAND_BENCH, 0, OPTION_SWITCH, NULL,
      AT(deterministic), .help = "the same bits in every run on this device (cpu and reference always are)"},
     {"--stream", COMMAND_TRAIN | COMMAND_EVAL, 0, OPTION_SWITCH, NULL, AT(stream),
-     .help = "send each batch to the device, though all images would fit there"},
+     .help = "leave images in their files and read each batch when it is needed (default: of large sets)"},
     {"--set", WITH_MODEL, 0, OPTION_LIST, "KEY=VALUE", AT(settings),
      .help = "override a key of the model file, as train.optimizer.adam.lr=0.01; repeatable"},
     {"--out", COMMAND_TRAIN, 0, OPTION_TEXT, "DIR", AT(out),

@@ -17,7 +17,7 @@ struct cuda_device {
     cudaEvent_t *marks;      /* of a recording */
     int n_marks;
     cudaEvent_t start, end;     /* of what is timed; NULL until something is */
-    struct cuda_stager *stager; /* NULL until something is staged */
+    struct cuda_stager *stager; /* NULL until something is sent */
     struct kernel_fault *fault; /* in device memory */
     struct tune_table *ways;    /* NULL until a call can be served in several (tune.h) */
     struct nvidia *nvidia;      /* NULL until one of NVIDIA's libraries is used (nvidia/nvidia.h) */

@@ -20,8 +20,10 @@ enum cupel_status cuda_synchronise(struct cupel_device *device, struct cupel_err
 size_t cuda_room(struct cupel_device *device);
 
 /* Sending batches while earlier ones are worked on (stage.c). */
-enum cupel_status cuda_stage(struct cupel_device *device, void *to, const void *from, size_t row_bytes,
-                             const int32_t *rows, int64_t count, struct cupel_error *error);
+enum cupel_status cuda_send(struct cupel_device *device, void *to, const void *from, size_t bytes,
+                            struct cupel_error *error);
+void *cuda_pin(struct cupel_device *device, size_t bytes);
+void cuda_unpin(struct cupel_device *device, void *data);
 void cuda_stager_free(struct cuda_stager *stager);
 
 /* Recording a run as a CUDA graph (record.c). */

@@ -1,15 +1,14 @@
-/* Sending batches to the device while it works on earlier ones: rows are gathered into page-locked memory, copied to the
- * device on a stream of their own, and put where the plan reads them by a copy between two runs. */
+/* Sending batches to the device while it works on earlier ones: from page-locked memory they are copied to the device on a
+ * stream of their own, and put where the plan reads them by a copy between two runs. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "cuda/device.h"
 
-/* One batch under way. Two of them are enough: one is copied while the other is used. */
+/* One batch on the device, on its way to the plan. Two of them are enough: one is copied while the other is used. */
 enum { SLOTS = 2 };
 struct slot {
-    void *host, *device;
-    size_t bytes;      /* of both */
+    void *data;
+    size_t bytes;
     cudaEvent_t sent;  /* on the copy stream: the device has it */
     cudaEvent_t taken; /* on the device's stream: it is where the plan reads it, the slot is free */
 };
@@ -20,9 +19,8 @@ struct cuda_stager {
 };
 
 static void slot_free(struct slot *slot) {
-    if (slot->host) cudaFreeHost(slot->host);
-    if (slot->device) cudaFree(slot->device);
-    slot->host = slot->device = NULL;
+    if (slot->data) cudaFree(slot->data);
+    slot->data = NULL;
     slot->bytes = 0;
 }
 
@@ -54,28 +52,36 @@ static enum cupel_status slot_claim(struct slot *slot, size_t bytes, struct cupe
     if (slot->bytes) CUDA_TRY(cudaEventSynchronize(slot->taken));
     if (slot->bytes >= bytes) return CUPEL_OK;
     slot_free(slot);
-    CUDA_TRY(cudaMallocHost(&slot->host, bytes));
-    CUDA_TRY(cudaMalloc(&slot->device, bytes));
+    CUDA_TRY(cudaMalloc(&slot->data, bytes));
     slot->bytes = bytes;
     return CUPEL_OK;
 }
 
-enum cupel_status cuda_stage(struct cupel_device *device, void *to, const void *from, size_t row_bytes,
-                             const int32_t *rows, int64_t count, struct cupel_error *error) {
+enum cupel_status cuda_send(struct cupel_device *device, void *to, const void *from, size_t bytes,
+                            struct cupel_error *error) {
     struct cuda_device *own = device->own;
+    if (!bytes) return CUPEL_OK;
     if (!own->stager) CUPEL_TRY(stager_open(own, error));
     struct cuda_stager *stager = own->stager;
+    CUDA_TRY(cudaStreamSynchronize(stager->stream)); /* the memory of the send before is the caller's again */
     struct slot *slot = &stager->slots[stager->next++ % SLOTS];
-    const size_t bytes = (size_t)count * row_bytes;
-    if (!bytes) return CUPEL_OK;
     CUPEL_TRY(slot_claim(slot, bytes, error));
-    for (int64_t i = 0; i < count; i++)
-        memcpy((char *)slot->host + (size_t)i * row_bytes, (const char *)from + (size_t)rows[i] * row_bytes,
-               row_bytes);
-    CUDA_TRY(cudaMemcpyAsync(slot->device, slot->host, bytes, cudaMemcpyHostToDevice, stager->stream));
+    CUDA_TRY(cudaMemcpyAsync(slot->data, from, bytes, cudaMemcpyHostToDevice, stager->stream));
     CUDA_TRY(cudaEventRecord(slot->sent, stager->stream));
     CUDA_TRY(cudaStreamWaitEvent(own->stream, slot->sent, 0));
-    CUDA_TRY(cudaMemcpyAsync(to, slot->device, bytes, cudaMemcpyDeviceToDevice, own->stream));
+    CUDA_TRY(cudaMemcpyAsync(to, slot->data, bytes, cudaMemcpyDeviceToDevice, own->stream));
     CUDA_TRY(cudaEventRecord(slot->taken, own->stream));
     return CUPEL_OK;
+}
+
+void *cuda_pin(struct cupel_device *device, size_t bytes) {
+    void *data;
+    (void)device;
+    return cudaMallocHost(&data, bytes ? bytes : 1) == cudaSuccess ? data : NULL;
+}
+
+void cuda_unpin(struct cupel_device *device, void *data) {
+    const struct cuda_device *own = device->own;
+    if (own->stager) cudaStreamSynchronize(own->stager->stream);
+    cudaFreeHost(data);
 }

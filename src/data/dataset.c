@@ -6,6 +6,7 @@
 
 #include "cupel/data.h"
 #include "data/formats.h"
+#include "data/source.h"
 
 static const struct {
     const char *name;
@@ -53,9 +54,11 @@ void cupel_dataset_statistics(const struct cupel_dataset *dataset, double *mean,
 }
 
 void cupel_dataset_free(struct cupel_dataset *dataset) {
-    free(dataset->train.images);
-    free(dataset->train.labels);
-    free(dataset->test.images);
-    free(dataset->test.labels);
+    struct cupel_dataset_split *const splits[] = {&dataset->train, &dataset->test};
+    for (int i = 0; i < 2; i++) {
+        free(splits[i]->images);
+        free(splits[i]->labels);
+        if (splits[i]->source) splits[i]->source->free(splits[i]->source);
+    }
     *dataset = (struct cupel_dataset){0};
 }

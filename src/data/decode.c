@@ -9,15 +9,15 @@ int decode_threads(int asked) {
     return asked > 0 ? asked : omp_get_max_threads();
 }
 
-static enum cupel_status decode_file(const struct cupel_dataset_spec *spec, const int64_t shape[3],
-                                     const char *path, uint8_t *to, struct cupel_error *error) {
+enum cupel_status decode_file(const int64_t shape[3], bool resize, const char *path, uint8_t *to,
+                              struct cupel_error *error) {
     struct cupel_image image;
     const int height = (int)shape[1], width = (int)shape[2];
     CUPEL_TRY(cupel_image_read(path, (int)shape[0], &image, error));
     enum cupel_status status = CUPEL_OK;
     if (image.height == height && image.width == width)
         memcpy(to, image.pixels, (size_t)(shape[0] * shape[1] * shape[2]));
-    else if (spec->resize)
+    else if (resize)
         status = cupel_image_cover(&image, height, width, to, error);
     else
         status = cupel_fail(error, CUPEL_UNSUPPORTED,
@@ -57,7 +57,7 @@ enum cupel_status decode_files(const struct cupel_dataset_spec *spec, const int6
         end = fatal.index;
         if (i > end) continue; /* an earlier file has ended it all */
         const enum cupel_status status =
-            decode_file(spec, shape, files[i]->path, images + i * pixels, &reason);
+            decode_file(shape, spec->resize, files[i]->path, images + i * pixels, &reason);
         if (!status) continue;
         bad[i] = spec->skip_bad && (status == CUPEL_INVALID || status == CUPEL_IO);
         note(bad[i] ? &skipped : &fatal, i, &reason);

@@ -12,6 +12,7 @@
 #include "data/common.h"
 #include "data/decode.h"
 #include "data/formats.h"
+#include "data/source.h"
 
 static bool is_directory(const char *path) {
     struct stat info;
@@ -125,85 +126,178 @@ static enum cupel_status settle_shape(const struct cupel_dataset_spec *spec, con
     return CUPEL_OK;
 }
 
-/* Moves the images of good files together. */
-static void drop_bad(struct cupel_dataset *dataset, struct cupel_dataset_split *split, const bool *bad) {
-    const int64_t pixels = dataset->shape[0] * dataset->shape[1] * dataset->shape[2];
+/* What becomes of the images. */
+enum way { INTO_MEMORY, INTO_CACHE, AS_SOURCE };
+
+/* The files of a split while they are read. */
+struct reading {
+    const struct cupel_dataset_spec *spec;
+    struct cupel_dataset *dataset;
+    struct cupel_dataset_split *split;
+    const struct listed **files; /* [split->count] */
+    bool *bad;                   /* [split->count], NULL until they are looked at */
+    struct cache_writer *writer; /* gets images and labels; NULL: nothing is kept */
+    size_t image;                /* bytes */
+};
+
+static enum cupel_status no_memory(const struct reading *reading, struct cupel_error *error) {
+    return cupel_fail(error, CUPEL_NOMEM, "%s: no memory for its %" PRId64 " images", reading->spec->path,
+                      reading->split->count);
+}
+
+/* Moves what belongs to good files together. */
+static void drop_bad(struct reading *reading) {
+    struct cupel_dataset_split *split = reading->split;
     int64_t kept = 0;
     for (int64_t i = 0; i < split->count; i++) {
-        if (bad[i]) continue;
+        if (reading->bad[i]) continue;
         if (kept < i) {
-            memmove(split->images + kept * pixels, split->images + i * pixels, (size_t)pixels);
+            const size_t image = reading->image;
+            if (split->images)
+                memmove(split->images + (size_t)kept * image, split->images + (size_t)i * image, image);
             if (split->labels) split->labels[kept] = split->labels[i];
+            reading->files[kept] = reading->files[i];
         }
         kept++;
     }
-    dataset->skipped += split->count - kept;
+    reading->dataset->skipped += split->count - kept;
     split->count = kept;
 }
 
-/* Reads the files of a split. */
-static enum cupel_status read_files(const struct cupel_dataset_spec *spec, const struct listed **files,
-                                    struct cupel_dataset *dataset, struct cupel_dataset_split *split,
-                                    struct cupel_error *error) {
-    const size_t count = (size_t)split->count;
-    const struct cupel_shape shape =
-        CUPEL_SHAPE(split->count, dataset->shape[0], dataset->shape[1], dataset->shape[2]);
-    CUPEL_TRY(cupel_shape_check(&shape, CUPEL_U8, error));
-    const size_t bytes = (size_t)cupel_shape_count(&shape);
+static enum cupel_status decode(struct reading *reading, size_t first, size_t count, uint8_t *images,
+                                struct cupel_error *error) {
+    return decode_files(reading->spec, reading->dataset->shape, reading->files + first, (int64_t)count,
+                        images, reading->bad + first, &reading->dataset->first_skipped, error);
+}
+
+static enum cupel_status read_into_memory(struct reading *reading, struct cupel_error *error) {
+    struct cupel_dataset_split *split = reading->split;
+    const size_t bytes = (size_t)split->count * reading->image;
     split->images = malloc(bytes);
-    bool *bad = calloc(count, sizeof *bad);
-    if (dataset->classes) split->labels = reallocarray(NULL, count, sizeof *split->labels);
-    if (!split->images || !bad || (dataset->classes && !split->labels)) {
-        free(bad);
-        return cupel_fail(error, CUPEL_NOMEM,
-                          "%s: no memory for its %zu images, which take %zu bytes; use fewer or smaller ones",
-                          spec->path, count, bytes);
+    if (split->images) return decode(reading, 0, (size_t)split->count, split->images, error);
+    return cupel_fail(error, CUPEL_NOMEM,
+                      "%s: no memory for its %" PRId64
+                      " images, which take %zu bytes; let `stream: true` "
+                      "under `data` leave them in their files",
+                      reading->spec->path, split->count, bytes);
+}
+
+/* Decodes files piece by piece, to find the bad ones, and for the writer if there is one. */
+static enum cupel_status look_through(struct reading *reading, struct cupel_error *error) {
+    enum { PIECE = 1 << 25, LEAST = 64 };
+    const size_t fitting = PIECE / reading->image, count = (size_t)reading->split->count;
+    const size_t room = fitting > LEAST ? fitting : LEAST;
+    uint8_t *images = reallocarray(NULL, room < count ? room : count, reading->image);
+    enum cupel_status status = images ? CUPEL_OK : no_memory(reading, error);
+    for (size_t first = 0; first < count && !status; first += room) {
+        const size_t here = count - first < room ? count - first : room;
+        status = decode(reading, first, here, images, error);
+        for (size_t i = 0; i < here && !status && reading->writer; i++)
+            if (!reading->bad[first + i])
+                status = cache_add(reading->writer, images + i * reading->image, reading->image, error);
     }
-    for (size_t i = 0; i < count && split->labels; i++) split->labels[i] = files[i]->class;
-    const enum cupel_status status = decode_files(spec, dataset->shape, files, split->count, split->images,
-                                                  bad, &dataset->first_skipped, error);
-    if (!status) drop_bad(dataset, split, bad);
-    free(bad);
+    free(images);
     return status;
 }
 
+/* Leaves the images in their files. */
+static enum cupel_status make_source(struct reading *reading, struct cupel_error *error) {
+    const int64_t count = reading->split->count;
+    char **paths = calloc((size_t)count + 1, sizeof *paths);
+    bool made = paths != NULL;
+    for (int64_t i = 0; i < count && made; i++) made = (paths[i] = strdup(reading->files[i]->path)) != NULL;
+    const enum cupel_status status = made ? source_of_images(reading->dataset->shape, reading->spec->resize,
+                                                             paths, count, &reading->split->source, error)
+                                          : no_memory(reading, error);
+    if (!status) return CUPEL_OK;
+    for (int64_t i = 0; i < count && paths; i++) free(paths[i]);
+    free(paths);
+    return status;
+}
+
+static enum cupel_status read_files(struct reading *reading, enum way way, struct cupel_error *error) {
+    struct cupel_dataset *dataset = reading->dataset;
+    struct cupel_dataset_split *split = reading->split;
+    const struct cupel_shape shape =
+        CUPEL_SHAPE(split->count, dataset->shape[0], dataset->shape[1], dataset->shape[2]);
+    CUPEL_TRY(cupel_shape_check(&shape, CUPEL_U8, error));
+    reading->image = (size_t)(dataset->shape[0] * dataset->shape[1] * dataset->shape[2]);
+    if (dataset->classes) split->labels = reallocarray(NULL, (size_t)split->count, sizeof *split->labels);
+    reading->bad = calloc((size_t)split->count, sizeof *reading->bad);
+    if (!reading->bad || (dataset->classes && !split->labels)) return no_memory(reading, error);
+    for (int64_t i = 0; i < split->count && split->labels; i++) split->labels[i] = reading->files[i]->class;
+    if (way == INTO_MEMORY)
+        CUPEL_TRY(read_into_memory(reading, error));
+    else if (way == INTO_CACHE || reading->spec->skip_bad)
+        CUPEL_TRY(look_through(reading, error));
+    drop_bad(reading);
+    if (way == INTO_CACHE && split->labels)
+        return cache_add(reading->writer, split->labels, (size_t)split->count * sizeof *split->labels, error);
+    return way == AS_SOURCE && split->count ? make_source(reading, error) : CUPEL_OK;
+}
+
 /* Reads those files of a listing that are held out, or those that are not. */
-static enum cupel_status read_split(const struct cupel_dataset_spec *spec, const struct listing *listing,
-                                    const bool *held, bool test, struct cupel_dataset *dataset,
-                                    struct cupel_dataset_split *split, struct cupel_error *error) {
-    const struct listed **files = reallocarray(NULL, (size_t)listing->count + 1, sizeof *files);
-    if (!files) return cupel_fail(error, CUPEL_NOMEM, "%s: no memory to list it", spec->path);
+static enum cupel_status read_split(struct reading reading, const struct listing *listing, const bool *held,
+                                    bool test, enum way way, struct cupel_error *error) {
+    reading.files = reallocarray(NULL, (size_t)listing->count + 1, sizeof *reading.files);
+    if (!reading.files) return cupel_fail(error, CUPEL_NOMEM, "%s: no memory to list it", reading.spec->path);
     for (int64_t i = 0; i < listing->count; i++)
-        if (!held || held[i] == test) files[split->count++] = &listing->files[i];
-    const enum cupel_status status = split->count ? read_files(spec, files, dataset, split, error) : CUPEL_OK;
-    free(files);
+        if (!held || held[i] == test) reading.files[reading.split->count++] = &listing->files[i];
+    const enum cupel_status status = reading.split->count ? read_files(&reading, way, error) : CUPEL_OK;
+    free(reading.files);
+    free(reading.bad);
     return status;
 }
 
 static enum cupel_status read_folder(const struct cupel_dataset_spec *spec, const struct folder *folder,
-                                     struct cupel_dataset *dataset, struct cupel_error *error) {
+                                     enum way way, struct cache_writer *writer, struct cupel_dataset *dataset,
+                                     struct cupel_error *error) {
     const bool *held = folder->held;
+    struct reading train = {.spec = spec, .dataset = dataset, .split = &dataset->train, .writer = writer},
+                   test = {.spec = spec, .dataset = dataset, .split = &dataset->test, .writer = writer};
     dataset->classes = folder->train.class_count;
-    CUPEL_TRY(read_split(spec, &folder->train, held, false, dataset, &dataset->train, error));
-    CUPEL_TRY(
-        read_split(spec, held ? &folder->train : &folder->test, held, true, dataset, &dataset->test, error));
+    CUPEL_TRY(read_split(train, &folder->train, held, false, way, error));
+    CUPEL_TRY(read_split(test, held ? &folder->train : &folder->test, held, true, way, error));
     if (dataset->train.count) return CUPEL_OK;
     return cupel_fail(error, CUPEL_INVALID, "%s: not one training image can be read; the first: %s",
                       spec->path, dataset->first_skipped.message);
 }
 
-/* The same from the cache, or into it. */
+/* Makes the cache's file. */
+static enum cupel_status fill_cache(const struct cupel_dataset_spec *spec, const struct folder *folder,
+                                    const struct cache *cache, const struct cupel_dataset *empty,
+                                    struct cupel_error *error) {
+    struct cupel_dataset dataset = *empty;
+    struct cache_writer writer;
+    CUPEL_TRY(cache_begin(cache, &writer, error));
+    enum cupel_status status = read_folder(spec, folder, INTO_CACHE, &writer, &dataset, error);
+    status = cache_end(&writer, cache, &dataset, status, error);
+    cupel_dataset_free(&dataset);
+    return status;
+}
+
+/* The images from the cache, which is made if need be. */
 static enum cupel_status read_cached(const struct cupel_dataset_spec *spec, const struct folder *folder,
-                                     struct cupel_dataset *dataset, struct cupel_error *error) {
+                                     bool stream, struct cupel_dataset *dataset, struct cupel_error *error) {
     struct cache cache;
     CUPEL_TRY(cache_open(spec, dataset->shape, folder, &cache, error));
+    cache.stream = stream;
     enum cupel_status status = CUPEL_OK;
     if (!cache_load(&cache, folder, dataset)) {
-        status = read_folder(spec, folder, dataset, error);
-        if (!status) status = cache_save(&cache, dataset, error);
+        status = fill_cache(spec, folder, &cache, dataset, error);
+        if (!status && !cache_load(&cache, folder, dataset))
+            status = cupel_fail(error, CUPEL_IO, "%s: was written, but cannot be read again", cache.path);
     }
     cache_close(&cache);
     return status;
+}
+
+static enum cupel_status read_set(const struct cupel_dataset_spec *spec, const struct folder *folder,
+                                  struct cupel_dataset *dataset, struct cupel_error *error) {
+    const uint64_t pixels = (uint64_t)(dataset->shape[0] * dataset->shape[1] * dataset->shape[2]);
+    const bool stream = source_wanted(spec, (uint64_t)(folder->train.count + folder->test.count) * pixels);
+    if (spec->cache) return read_cached(spec, folder, stream, dataset, error);
+    return read_folder(spec, folder, stream ? AS_SOURCE : INTO_MEMORY, NULL, dataset, error);
 }
 
 enum cupel_status folder_open(const struct cupel_dataset_spec *spec, struct cupel_dataset *dataset,
@@ -211,7 +305,7 @@ enum cupel_status folder_open(const struct cupel_dataset_spec *spec, struct cupe
     struct folder folder = {0};
     enum cupel_status status = folder_list(spec, false, &folder, error);
     if (!status) status = settle_shape(spec, &folder.train, dataset, error);
-    if (!status) status = (spec->cache ? read_cached : read_folder)(spec, &folder, dataset, error);
+    if (!status) status = read_set(spec, &folder, dataset, error);
     folder_free(&folder);
     return status;
 }

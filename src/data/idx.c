@@ -2,15 +2,18 @@
 #include "data/idx.h"
 
 #include <endian.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "data/common.h"
 #include "data/formats.h"
+#include "data/source.h"
 #include "io/file.h"
 #include "io/reader.h"
 
@@ -100,6 +103,38 @@ static enum cupel_status read_idx(const char *path, int rank, struct cupel_shape
     return status;
 }
 
+/* Leaves the images in their file when they are to stay there and it is plain; the split gets no source otherwise. */
+static enum cupel_status leave_images(const struct cupel_dataset_spec *spec, const char *path,
+                                      struct cupel_shape *shape, struct cupel_dataset_split *split,
+                                      struct cupel_error *error) {
+    enum { HEADER = 16 };
+    unsigned char bytes[HEADER];
+    struct reader reader;
+    struct stat info;
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    const bool plain = fd >= 0 && fstat(fd, &info) == 0 && S_ISREG(info.st_mode) &&
+                       source_wanted(spec, (uint64_t)info.st_size) && pread(fd, bytes, HEADER, 0) == HEADER &&
+                       !bytes[0] && !bytes[1];
+    if (!plain) {
+        if (fd >= 0) close(fd);
+        return CUPEL_OK;
+    }
+    enum cupel_status status = reader_open(&reader, path, bytes, HEADER, error);
+    if (!status) status = parse_header(&reader, 3, shape, error);
+    reader_close(&reader);
+    const uint64_t there = (uint64_t)info.st_size - HEADER;
+    if (!status && there != (uint64_t)cupel_shape_count(shape))
+        status = cupel_fail(error, CUPEL_INVALID,
+                            "%s: %" PRIu64 " bytes follow its header, but its images take %" PRId64
+                            ": it is cut or damaged",
+                            path, there, cupel_shape_count(shape));
+    if (!status)
+        return source_of_file(path, fd, HEADER, (size_t)(shape->dim[1] * shape->dim[2]), &split->source,
+                              error);
+    close(fd);
+    return status;
+}
+
 static enum cupel_status read_labels(const char *path, int64_t limit, struct cupel_dataset *dataset,
                                      struct cupel_dataset_split *split, struct cupel_error *error) {
     struct cupel_shape shape;
@@ -136,7 +171,8 @@ static enum cupel_status read_split(const struct cupel_dataset_spec *spec, const
     struct cupel_shape shape;
     if (!find_file(spec->path, name, "images-idx3", path))
         return missing(spec->path, name, "images-idx3", error);
-    CUPEL_TRY(read_idx(path, 3, &shape, &split->images, error));
+    CUPEL_TRY(leave_images(spec, path, &shape, split, error));
+    if (!split->source) CUPEL_TRY(read_idx(path, 3, &shape, &split->images, error));
     split->count = shape.dim[0];
     const int64_t found[3] = {1, shape.dim[1], shape.dim[2]};
     CUPEL_TRY(common_shape(path, found, dataset, error));

@@ -1,6 +1,7 @@
 /* NPY files, alone or in an NPZ archive, as data sets. */
 #include "data/npy.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 
 #include "data/common.h"
 #include "data/formats.h"
+#include "data/source.h"
 #include "io/file.h"
 #include "io/zip.h"
 
@@ -75,16 +77,17 @@ static enum cupel_status parse_header(const char *file, const char *header, stru
     return parse_shape(file, find_value(header, "'shape'"), array, error);
 }
 
-enum cupel_status npy_parse(const char *file, const unsigned char *bytes, size_t size, struct npy *array,
-                            struct cupel_error *error) {
+/* Of a file of `size` bytes the first `read` ones are in memory. */
+static enum cupel_status parse_beginning(const char *file, const unsigned char *bytes, size_t read,
+                                         size_t size, struct npy *array, struct cupel_error *error) {
     *array = (struct npy){0};
-    if (size < 10 || memcmp(bytes, "\x93NUMPY", 6) != 0)
+    if (read < 10 || memcmp(bytes, "\x93NUMPY", 6) != 0)
         return cupel_fail(error, CUPEL_INVALID, "%s: is no NPY file", file);
     const bool wide = bytes[6] > 1; /* version 1 has a length of two bytes, later ones of four */
     const size_t start = wide ? 12 : 10;
     size_t length = (size_t)bytes[8] | (size_t)bytes[9] << 8;
-    if (wide && size >= start) length |= (size_t)bytes[10] << 16 | (size_t)bytes[11] << 24;
-    if (size < start || length > size - start)
+    if (wide && read >= start) length |= (size_t)bytes[10] << 16 | (size_t)bytes[11] << 24;
+    if (read < start || length > read - start)
         return cupel_fail(error, CUPEL_INVALID, "%s: the file ends in its header", file);
     char *header = strndup((const char *)bytes + start, length);
     if (!header) return cupel_fail(error, CUPEL_NOMEM, "%s: no memory for its header", file);
@@ -102,6 +105,11 @@ enum cupel_status npy_parse(const char *file, const unsigned char *bytes, size_t
     return CUPEL_OK;
 }
 
+enum cupel_status npy_parse(const char *file, const unsigned char *bytes, size_t size, struct npy *array,
+                            struct cupel_error *error) {
+    return parse_beginning(file, bytes, size, size, array, error);
+}
+
 int64_t npy_number(const struct npy *array, int64_t index) {
     const unsigned char *at = array->data + (size_t)index * (size_t)array->size;
     uint64_t value = 0;
@@ -114,6 +122,7 @@ int64_t npy_number(const struct npy *array, int64_t index) {
 
 /* A directory of NPY files, or an NPZ file in memory. */
 struct source {
+    const struct cupel_dataset_spec *spec;
     const char *path;
     unsigned char *archive; /* NULL: a directory */
     size_t size;
@@ -127,6 +136,20 @@ static const char *const names[][2] = {
     [TEST_IMAGES] = {"test_images.npy", "x_test.npy"},
     [TEST_LABELS] = {"test_labels.npy", "y_test.npy"},
 };
+
+/* Finds the file of an array in a directory, which has a file descriptor and a size then; -1 when there is none. */
+static int find_plain(const struct source *source, enum array which, char name[PATH_MAX], size_t *size) {
+    struct stat info;
+    for (int i = 0; i < 2 && !source->archive; i++) {
+        if (!common_path(source->path, names[which][i], name)) continue;
+        const int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        if (fd < 0) continue;
+        *size = fstat(fd, &info) == 0 ? (size_t)info.st_size : 0;
+        if (S_ISREG(info.st_mode)) return fd;
+        close(fd);
+    }
+    return -1;
+}
 
 /* Reads an array's file to `bytes`, which stays NULL when there is none; `name` gets what messages call it. */
 static enum cupel_status fetch(const struct source *source, enum array which, char name[PATH_MAX],
@@ -143,26 +166,55 @@ static enum cupel_status fetch(const struct source *source, enum array which, ch
     return CUPEL_OK;
 }
 
-/* Takes [N, H, W] or [N, C, H, W] of unsigned bytes; the split gets `bytes`, whose start they become. */
-static enum cupel_status take_images(const char *name, unsigned char *bytes, size_t size,
-                                     struct cupel_dataset *dataset, struct cupel_dataset_split *split,
-                                     struct cupel_error *error) {
-    struct npy array;
+static size_t pixels_of(const struct cupel_dataset *dataset) {
+    return (size_t)(dataset->shape[0] * dataset->shape[1] * dataset->shape[2]);
+}
+
+/* Takes the number of images and their shape, [N, H, W] or [N, C, H, W] of unsigned bytes. */
+static enum cupel_status take_shape(const char *name, const struct npy *array, struct cupel_dataset *dataset,
+                                    struct cupel_dataset_split *split, struct cupel_error *error) {
     char text[160];
-    split->images = bytes;
-    CUPEL_TRY(npy_parse(name, bytes, size, &array, error));
-    const struct cupel_shape *shape = &array.shape;
+    const struct cupel_shape *shape = &array->shape;
     const bool gray = shape->rank == 3;
-    if (array.size != 1 || array.sign || (!gray && shape->rank != 4))
+    if (array->size != 1 || array->sign || (!gray && shape->rank != 4))
         return cupel_fail(error, CUPEL_INVALID,
                           "%s: is %s of %d bytes each; images are uint8 [N, C, H, W], or [N, H, W] for gray",
-                          name, cupel_shape_text(shape, text, sizeof text), array.size);
+                          name, cupel_shape_text(shape, text, sizeof text), array->size);
     const int64_t found[3] = {gray ? 1 : shape->dim[1], shape->dim[shape->rank - 2],
                               shape->dim[shape->rank - 1]};
     CUPEL_TRY(common_shape(name, found, dataset, error));
     split->count = shape->dim[0];
-    memmove(bytes, array.data, (size_t)cupel_shape_count(shape));
     return CUPEL_OK;
+}
+
+/* The split gets `bytes`, whose start the images become. */
+static enum cupel_status take_images(const char *name, unsigned char *bytes, size_t size,
+                                     struct cupel_dataset *dataset, struct cupel_dataset_split *split,
+                                     struct cupel_error *error) {
+    struct npy array;
+    split->images = bytes;
+    CUPEL_TRY(npy_parse(name, bytes, size, &array, error));
+    CUPEL_TRY(take_shape(name, &array, dataset, split, error));
+    memmove(bytes, array.data, (size_t)cupel_shape_count(&array.shape));
+    return CUPEL_OK;
+}
+
+/* Leaves the images in the file, which is closed with the split's source, or here. */
+static enum cupel_status leave_images(const char *name, int fd, size_t size, struct cupel_dataset *dataset,
+                                      struct cupel_dataset_split *split, struct cupel_error *error) {
+    enum { BEGINNING = 1 << 16 };
+    struct npy array;
+    unsigned char *bytes = malloc(BEGINNING);
+    const ssize_t got = bytes ? pread(fd, bytes, BEGINNING, 0) : 0;
+    enum cupel_status status =
+        bytes ? parse_beginning(name, bytes, got < 0 ? 0 : (size_t)got, size, &array, error)
+              : cupel_fail(error, CUPEL_NOMEM, "%s: no memory for its header", name);
+    if (!status) status = take_shape(name, &array, dataset, split, error);
+    const uint64_t offset = status ? 0 : (uint64_t)(array.data - bytes);
+    free(bytes);
+    if (!status) return source_of_file(name, fd, offset, pixels_of(dataset), &split->source, error);
+    close(fd);
+    return status;
 }
 
 static enum cupel_status take_labels(const char *name, const unsigned char *bytes, size_t size, int64_t limit,
@@ -184,16 +236,31 @@ static enum cupel_status take_labels(const char *name, const unsigned char *byte
     return CUPEL_OK;
 }
 
-/* Reads a split; it stays empty when there are no images of it. */
-static enum cupel_status read_split(const struct source *source, enum array images, enum array labels,
-                                    int64_t limit, struct cupel_dataset *dataset,
-                                    struct cupel_dataset_split *split, struct cupel_error *error) {
+/* The images of a split, in memory or in their file; none when there is no such file. */
+static enum cupel_status read_images(const struct source *source, enum array images,
+                                     struct cupel_dataset *dataset, struct cupel_dataset_split *split,
+                                     struct cupel_error *error) {
     char name[PATH_MAX];
     unsigned char *bytes;
     size_t size;
+    const int fd = find_plain(source, images, name, &size);
+    if (fd >= 0 && source_wanted(source->spec, size))
+        return leave_images(name, fd, size, dataset, split, error);
+    if (fd >= 0) close(fd);
     CUPEL_TRY(fetch(source, images, name, &bytes, &size, error));
-    if (!bytes) return CUPEL_OK;
-    CUPEL_TRY(take_images(name, bytes, size, dataset, split, error));
+    return bytes ? take_images(name, bytes, size, dataset, split, error) : CUPEL_OK;
+}
+
+/* Reads a split; it stays empty when there are no images of it. */
+static enum cupel_status read_split(const struct source *source, enum array images, enum array labels,
+                                    struct cupel_dataset *dataset, struct cupel_dataset_split *split,
+                                    struct cupel_error *error) {
+    char name[PATH_MAX];
+    unsigned char *bytes;
+    size_t size;
+    const int64_t limit = source->spec->classes;
+    CUPEL_TRY(read_images(source, images, dataset, split, error));
+    if (!split->count) return CUPEL_OK;
     CUPEL_TRY(fetch(source, labels, name, &bytes, &size, error));
     if (!bytes) return CUPEL_OK;
     const enum cupel_status status = take_labels(name, bytes, size, limit, dataset, split, error);
@@ -201,25 +268,46 @@ static enum cupel_status read_split(const struct source *source, enum array imag
     return status;
 }
 
+/* Gives both splits sources of their own rows of the training split's file. */
+static enum cupel_status divide_source(struct cupel_dataset *dataset, int32_t *const rows[2],
+                                       struct cupel_error *error) {
+    struct cupel_dataset_split *train = &dataset->train, *test = &dataset->test;
+    struct cupel_source *whole = train->source, *part = NULL;
+    CUPEL_TRY(source_part(whole, rows[0], train->count, &part, error));
+    train->source = part;
+    const enum cupel_status status = source_part(whole, rows[1], test->count, &test->source, error);
+    whole->free(whole);
+    return status;
+}
+
 /* Moves the images that are held out of the training split into the test split. */
 static enum cupel_status hold_out(const char *path, struct cupel_dataset *dataset,
                                   struct cupel_error *error) {
     struct cupel_dataset_split *train = &dataset->train, *test = &dataset->test;
-    const size_t pixels = (size_t)(dataset->shape[0] * dataset->shape[1] * dataset->shape[2]),
-                 most = (size_t)train->count / HELD_OUT + 1;
-    int64_t *seen = calloc((size_t)dataset->classes, sizeof *seen);
-    test->images = reallocarray(NULL, most, pixels);
-    test->labels = reallocarray(NULL, most, sizeof *test->labels);
-    const bool made = seen && test->images && test->labels;
+    const size_t pixels = pixels_of(dataset), most = (size_t)train->count / HELD_OUT + 1;
     const int64_t count = train->count;
+    int64_t *seen = calloc((size_t)dataset->classes, sizeof *seen);
+    int32_t *rows[] = {calloc((size_t)count, sizeof **rows), calloc(most, sizeof **rows)};
+    if (train->images) test->images = reallocarray(NULL, most, pixels);
+    test->labels = reallocarray(NULL, most, sizeof *test->labels);
+    const bool made = seen && rows[0] && rows[1] && (!train->images || test->images) && test->labels;
     if (made) train->count = 0;
     for (int64_t i = 0; made && i < count; i++) {
-        struct cupel_dataset_split *to = common_held(seen, train->labels[i]) ? test : train;
+        const bool held = common_held(seen, train->labels[i]);
+        struct cupel_dataset_split *to = held ? test : train;
         to->labels[to->count] = train->labels[i];
-        memmove(to->images + (size_t)to->count++ * pixels, train->images + (size_t)i * pixels, pixels);
+        rows[held][to->count] = (int32_t)i;
+        if (train->images)
+            memmove(to->images + (size_t)to->count * pixels, train->images + (size_t)i * pixels, pixels);
+        to->count++;
     }
+    enum cupel_status status =
+        made ? CUPEL_OK : cupel_fail(error, CUPEL_NOMEM, "%s: no memory to divide its images", path);
+    if (!status && train->source) status = divide_source(dataset, rows, error);
     free(seen);
-    return made ? CUPEL_OK : cupel_fail(error, CUPEL_NOMEM, "%s: no memory to divide its images", path);
+    free(rows[0]);
+    free(rows[1]);
+    return status;
 }
 
 static enum cupel_status read_set(const struct source *source, const struct cupel_dataset_spec *spec,
@@ -228,23 +316,25 @@ static enum cupel_status read_set(const struct source *source, const struct cupe
         "Save the images, uint8 [N, C, H, W] or [N, H, W], with numpy.save, or with numpy.savez as `images`";
     memcpy(dataset->shape, spec->shape, sizeof dataset->shape);
     dataset->classes = spec->classes;
-    CUPEL_TRY(read_split(source, IMAGES, LABELS, spec->classes, dataset, &dataset->train, error));
+    CUPEL_TRY(read_split(source, IMAGES, LABELS, dataset, &dataset->train, error));
     if (!dataset->train.count) return common_missing(spec->path, names[IMAGES][0], how, error);
     if (spec->classes && !dataset->train.labels)
         return common_missing(spec->path, names[LABELS][0],
                               "Save the labels, whole numbers [N], beside the images", error);
     if (spec->train_only) return CUPEL_OK;
-    CUPEL_TRY(read_split(source, TEST_IMAGES, TEST_LABELS, spec->classes, dataset, &dataset->test, error));
+    CUPEL_TRY(read_split(source, TEST_IMAGES, TEST_LABELS, dataset, &dataset->test, error));
     if (dataset->test.count && !dataset->train.labels != !dataset->test.labels)
         return common_missing(spec->path, names[dataset->test.labels ? LABELS : TEST_LABELS][0],
                               "Save the labels of both splits", error);
     if (dataset->test.count || !dataset->train.labels) return CUPEL_OK;
+    if (dataset->train.count > INT32_MAX)
+        return cupel_fail(error, CUPEL_INVALID, "%s: the set has more than %d images", spec->path, INT32_MAX);
     return hold_out(spec->path, dataset, error);
 }
 
 enum cupel_status npy_open(const struct cupel_dataset_spec *spec, struct cupel_dataset *dataset,
                            struct cupel_error *error) {
-    struct source source = {.path = spec->path};
+    struct source source = {.spec = spec, .path = spec->path};
     struct stat info;
     if (stat(spec->path, &info) == 0 && S_ISREG(info.st_mode))
         CUPEL_TRY(file_read(spec->path, PTRDIFF_MAX, &source.archive, &source.size, error));

@@ -52,21 +52,7 @@ enum cupel_status file_read(const char *path, size_t limit, unsigned char **data
     return status;
 }
 
-/* Whether every byte was written; errno says why not. */
-static bool write_parts(int fd, const struct iovec *parts, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        const char *bytes = parts[i].iov_base;
-        size_t left = parts[i].iov_len;
-        while (left) {
-            ssize_t wrote = write(fd, bytes, left);
-            if (wrote < 0 && errno == EINTR) continue;
-            if (wrote < 0) return false;
-            bytes += wrote;
-            left -= (size_t)wrote;
-        }
-    }
-    return true;
-}
+/* ---- writing ---- */
 
 /* Makes a rename in the directory of `path` last through a power cut. */
 static bool sync_directory(const char *path) {
@@ -84,42 +70,80 @@ static bool sync_directory(const char *path) {
     return synced;
 }
 
-static enum cupel_status write_through(const char *temporary, const char *path, const struct iovec *parts,
-                                       size_t count, struct cupel_error *error) {
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (fd < 0) return cupel_fail(error, CUPEL_INVALID, "%s: cannot be written: %s", path, strerror(errno));
-    bool written = write_parts(fd, parts, count) && fsync(fd) == 0;
-    int reason = errno;
-    if (close(fd) && written) {
-        written = false;
-        reason = errno;
+static enum cupel_status write_failed(const struct file_writer *writer, int reason,
+                                      struct cupel_error *error) {
+    return cupel_fail(error, CUPEL_IO, "%s: writing failed: %s", writer->path, strerror(reason));
+}
+
+enum cupel_status file_begin(const char *path, struct file_writer *writer, struct cupel_error *error) {
+    /* Renaming over /dev/null or a pipe would put a plain file in its place. */
+    struct stat info;
+    *writer = (struct file_writer){.path = path, .fd = -1};
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
+        return cupel_fail(error, CUPEL_INVALID, "%s: is not a plain file, so it cannot be replaced by one",
+                          path);
+    if (asprintf(&writer->temporary, "%s.tmp-%ld", path, (long)getpid()) < 0) {
+        writer->temporary = NULL;
+        return cupel_fail(error, CUPEL_NOMEM, "%s: no memory for a file name", path);
     }
-    if (written && rename(temporary, path)) {
-        written = false;
-        reason = errno;
+    writer->fd = open(writer->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (writer->fd >= 0) return CUPEL_OK;
+    const int reason = errno;
+    free(writer->temporary);
+    return cupel_fail(error, CUPEL_INVALID, "%s: cannot be written: %s", path, strerror(reason));
+}
+
+enum cupel_status file_append(struct file_writer *writer, const void *data, size_t size,
+                              struct cupel_error *error) {
+    const char *bytes = data;
+    while (size) {
+        const ssize_t wrote = write(writer->fd, bytes, size);
+        if (wrote < 0 && errno == EINTR) continue;
+        if (wrote < 0) return write_failed(writer, errno, error);
+        bytes += wrote;
+        size -= (size_t)wrote;
     }
-    if (!written) {
-        unlink(temporary);
-        return cupel_fail(error, CUPEL_IO, "%s: writing failed: %s", path, strerror(reason));
-    }
-    if (!sync_directory(path))
-        return cupel_fail(error, CUPEL_IO, "%s: syncing its directory failed: %s", path, strerror(errno));
     return CUPEL_OK;
+}
+
+enum cupel_status file_replace(struct file_writer *writer, size_t offset, const void *data, size_t size,
+                               struct cupel_error *error) {
+    if (lseek(writer->fd, (off_t)offset, SEEK_SET) < 0) return write_failed(writer, errno, error);
+    CUPEL_TRY(file_append(writer, data, size, error));
+    return lseek(writer->fd, 0, SEEK_END) < 0 ? write_failed(writer, errno, error) : CUPEL_OK;
+}
+
+/* Syncs, closes and renames. */
+static enum cupel_status settle(struct file_writer *writer, struct cupel_error *error) {
+    int reason = fsync(writer->fd) ? errno : 0;
+    if (close(writer->fd) && !reason) reason = errno;
+    if (!reason && rename(writer->temporary, writer->path)) reason = errno;
+    if (reason) unlink(writer->temporary);
+    return reason ? write_failed(writer, reason, error) : CUPEL_OK;
+}
+
+enum cupel_status file_end(struct file_writer *writer, enum cupel_status status, struct cupel_error *error) {
+    if (status) {
+        close(writer->fd);
+        unlink(writer->temporary);
+    } else {
+        status = settle(writer, error);
+        if (!status && !sync_directory(writer->path))
+            status = cupel_fail(error, CUPEL_IO, "%s: syncing its directory failed: %s", writer->path,
+                                strerror(errno));
+    }
+    free(writer->temporary);
+    return status;
 }
 
 enum cupel_status file_write(const char *path, const struct iovec *parts, size_t count,
                              struct cupel_error *error) {
-    /* Renaming over /dev/null or a pipe would put a plain file in its place. */
-    struct stat info;
-    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
-        return cupel_fail(error, CUPEL_INVALID, "%s: is not a plain file, so it cannot be replaced by one",
-                          path);
-    char *temporary;
-    if (asprintf(&temporary, "%s.tmp-%ld", path, (long)getpid()) < 0)
-        return cupel_fail(error, CUPEL_NOMEM, "%s: no memory for a file name", path);
-    enum cupel_status status = write_through(temporary, path, parts, count, error);
-    free(temporary);
-    return status;
+    struct file_writer writer;
+    enum cupel_status status = CUPEL_OK;
+    CUPEL_TRY(file_begin(path, &writer, error));
+    for (size_t i = 0; i < count && !status; i++)
+        status = file_append(&writer, parts[i].iov_base, parts[i].iov_len, error);
+    return file_end(&writer, status, error);
 }
 
 enum cupel_status directory_make(const char *path, struct cupel_error *error) {

@@ -9,6 +9,8 @@
 enum {
     MAX_CLASSES = 1 << 24,
     MAX_HELD = INT32_MAX,
+    MAX_WORKERS = 1024,
+    MAX_PREFETCH = 1024,
 };
 
 /* ---- data ---- */
@@ -22,6 +24,9 @@ static const char *const format_words[] = {[CUPEL_DATA_IDX] = "idx",
 const char *cupel_data_format_text(enum cupel_data_format format) {
     return format_words[format];
 }
+
+static const char *const stream_words[] = {
+    [CUPEL_STREAM_NEVER] = "false", [CUPEL_STREAM_AUTO] = "auto", [CUPEL_STREAM_ALWAYS] = "true"};
 
 struct data_items {
     struct cupel_data_settings settings;
@@ -39,6 +44,13 @@ static const struct cupel_field data_fields[] = {
     DATA("classes", INT, settings.classes, 2, MAX_CLASSES, ""),
     DATA("resize", BOOL, settings.resize, 0, 0, "false"),
     DATA("cache", TEXT, settings.cache, 0, 0, ""),
+    {.key = "stream",
+     .type = CUPEL_FIELD_CHOICE,
+     .offset = offsetof(struct data_items, settings.stream),
+     .fallback = "auto",
+     .words = CUPEL_WORDS(stream_words)},
+    DATA("workers", INT, settings.workers, 1, MAX_WORKERS, ""),
+    DATA("prefetch", INT, settings.prefetch, 1, MAX_PREFETCH, "2"),
     DATA("class_names", ITEM, class_names, 0, 0, ""),
     DATA("normalize", ITEM, normalize, 0, 0, ""),
     DATA("augment", ITEM, augment, 0, 0, ""),

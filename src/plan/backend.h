@@ -53,10 +53,13 @@ struct backend {
                                   struct cupel_error *error);
     enum cupel_status (*fill)(struct cupel_device *device, void *data, int byte, size_t bytes,
                               struct cupel_error *error);
-    /* Copies rows rows[0..count) of row_bytes each, one behind the other. It may return before the copy is done: what runs
-     * later comes after it, and `from` is the caller's again at once. NULL: row by row with upload. */
-    enum cupel_status (*stage)(struct cupel_device *device, void *to, const void *from, size_t row_bytes,
-                               const int32_t *rows, int64_t count, struct cupel_error *error);
+    /* Memory of the host that send copies from; NULL: malloc's. */
+    void *(*pin)(struct cupel_device *device, size_t bytes);
+    void (*unpin)(struct cupel_device *device, void *data);
+    /* Copies pinned memory. It may return before the copy is done: what runs later comes after it, and `from` must stay as it
+     * is until the next send has returned, or until synchronise. NULL: upload does it. */
+    enum cupel_status (*send)(struct cupel_device *device, void *to, const void *from, size_t bytes,
+                              struct cupel_error *error);
     /* Bytes that could still be allocated; NULL: not known, take it for enough. */
     size_t (*room)(struct cupel_device *device);
     enum cupel_status (*synchronise)(struct cupel_device *device, struct cupel_error *error);

@@ -89,6 +89,18 @@ size_t cupel_device_room(struct cupel_device *device) {
     return device->backend->room ? device->backend->room(device) : SIZE_MAX;
 }
 
+void *cupel_device_pin(struct cupel_device *device, size_t bytes) {
+    return device->backend->pin ? device->backend->pin(device, bytes) : malloc(bytes ? bytes : 1);
+}
+
+void cupel_device_unpin(struct cupel_device *device, void *data) {
+    if (!data) return;
+    if (device->backend->unpin)
+        device->backend->unpin(device, data);
+    else
+        free(data);
+}
+
 static const char *const precisions[] = {"f32", "tf32", "bf16", "f16"};
 enum { N_PRECISIONS = sizeof precisions / sizeof *precisions };
 

@@ -96,22 +96,19 @@ enum cupel_status cupel_store_zero(struct cupel_store *store, const char *name, 
     return store->device->backend->fill(store->device, entry->data, 0, entry->bytes, error);
 }
 
-enum cupel_status cupel_store_stage(struct cupel_store *store, const char *name, const void *from,
-                                    size_t row_bytes, const int32_t *rows, int64_t count,
-                                    struct cupel_error *error) {
+enum cupel_status cupel_store_send(struct cupel_store *store, const char *name, const void *from,
+                                   size_t bytes, struct cupel_error *error) {
     const struct entry *entry = find(store, name);
     if (!entry) return cupel_fail(error, CUPEL_INVALID, "the store has no state '%s'", name);
-    if (count < 0 || row_bytes == 0 || (uint64_t)count > entry->bytes / row_bytes)
-        return cupel_fail(error, CUPEL_INVALID,
-                          "%lld rows of %zu bytes do not fit into state '%s' of %zu bytes", (long long)count,
-                          row_bytes, name, entry->bytes);
-    struct cupel_device *device = store->device;
-    const struct backend *backend = device->backend;
-    if (backend->stage) return backend->stage(device, entry->data, from, row_bytes, rows, count, error);
-    for (int64_t i = 0; i < count; i++)
-        CUPEL_TRY(backend->upload(device, entry->data + (size_t)i * row_bytes,
-                                  (const char *)from + (size_t)rows[i] * row_bytes, row_bytes, error));
-    return CUPEL_OK;
+    if (bytes > entry->bytes)
+        return cupel_fail(error, CUPEL_INVALID, "%zu bytes do not fit into state '%s' of %zu bytes", bytes,
+                          name, entry->bytes);
+    const struct backend *backend = store->device->backend;
+    return (backend->send ? backend->send : backend->upload)(store->device, entry->data, from, bytes, error);
+}
+
+enum cupel_status cupel_store_settle(struct cupel_store *store, struct cupel_error *error) {
+    return store->device->backend->synchronise(store->device, error);
 }
 
 /* ---- binding ---- */

@@ -92,7 +92,7 @@ struct cupel_tensor *batch_next(const struct setup *setup, struct cupel_graph *g
         cupel_state(graph, samples->order, CUPEL_I32, &CUPEL_SHAPE(samples->count), NULL);
     struct cupel_tensor *cursor = cupel_state(graph, samples->cursor, CUPEL_I64, &CUPEL_SHAPE(1), NULL);
     if (cursor) cursor = cupel_state_latest(graph, samples->cursor);
-    struct cupel_tensor *pixels = samples->staged
+    struct cupel_tensor *pixels = samples->from
                                       ? staged_batch(setup, graph, batch)
                                       : cupel_gather(all_images(setup, graph, samples), order, cursor, batch);
     if (labels)

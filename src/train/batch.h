@@ -2,19 +2,19 @@
 #ifndef CUPEL_TRAIN_BATCH_H
 #define CUPEL_TRAIN_BATCH_H
 
+#include "cupel/data.h"
 #include "train/setup.h"
 
 /* A split as states of the store: `images` u8 [rows, C, H, W] and `labels` i32 [rows] may hold more than the
  * split, whose samples are the rows order[0..count). The cursor, i64 [1], is the place in `order` of the next
  * batch.
  *
- * Images that the device has no room for stay on the host: `images` then has room for one batch, which is
- * staged before each run. `labels` is NULL where nothing takes them. */
+ * Images that do not go to the device are sent to STAGED_IMAGES, a step's at a time, by a feed. `labels` is NULL where nothing
+ * takes them. */
 struct samples {
     const char *images, *labels, *order, *cursor;
     int64_t rows, count;
-    const uint8_t *staged;      /* all images of the split's data set, or NULL when the device has them */
-    const int32_t *staged_rows; /* `order` on the host; NULL: all, as they lie */
+    const struct cupel_dataset_split *from; /* what a feed takes images from; NULL: the device has them */
 };
 #define STAGED_IMAGES "data.batch"
 

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "train/feed.h"
 #include "train/load.h"
 #include "train/split.h"
 
@@ -88,11 +89,12 @@ static enum cupel_status run_all(const struct setup *setup, const struct evaluat
                                  const struct search *search, struct cupel_evaluation *evaluation,
                                  struct cupel_error *error) {
     int64_t count = evaluator->samples.count;
+    CUPEL_TRY(feed_start(setup, &evaluator->samples, evaluator->order, 0, count, evaluator->batch, error));
     for (int64_t first = 0; first < count; first += evaluator->batch) {
         bool full = count - first >= evaluator->batch;
         struct cupel_plan *plan = full ? evaluator->full : evaluator->rest;
         int64_t batch = full ? evaluator->batch : count - first;
-        CUPEL_TRY(split_stage(setup, &evaluator->samples, first, batch, error));
+        CUPEL_TRY(feed_next(setup, &evaluator->samples, batch, NULL, error));
         CUPEL_TRY(cupel_run(plan, error));
         if (limit) CUPEL_TRY(search_batch(plan, first, batch, limit, search, evaluation, error));
     }
@@ -148,7 +150,7 @@ static enum cupel_status evaluate_test(struct setup *setup, const char *weights,
                                        struct cupel_dataset *dataset, struct evaluator *evaluator,
                                        struct cupel_evaluation *evaluation, struct cupel_error *error) {
     struct samples samples = split_test(dataset->test.count);
-    split_place(setup, &dataset->test, &samples);
+    CUPEL_TRY(split_place(setup, "test", &dataset->test, &samples, error));
     CUPEL_TRY(evaluator_open(setup, &samples, false, evaluator, error));
     CUPEL_TRY(load_weights(setup, weights, LOAD_AVERAGE, error));
     CUPEL_TRY(split_upload(setup, &samples, &dataset->test, error));
@@ -169,6 +171,7 @@ enum cupel_status cupel_evaluate(const struct cupel_model *model, const struct c
     if (status == CUPEL_OK)
         status = evaluate_test(&setup, weights, mistakes, &dataset, &evaluator, evaluation, error);
     evaluator_close(&evaluator);
+    feed_close(&setup);
     cupel_dataset_free(&dataset);
     setup_close(&setup);
     return status;

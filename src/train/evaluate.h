@@ -6,6 +6,7 @@
 
 struct evaluator {
     struct samples samples;
+    const int32_t *order;           /* of the samples, for a feed; NULL: all, as they lie */
     int64_t batch;                  /* of the full plan */
     struct cupel_plan *full, *rest; /* NULL when no batch is of that size */
 };

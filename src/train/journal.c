@@ -47,6 +47,7 @@ static const struct column {
     COLUMN("lr_generator", "train/lr_generator", JOURNAL_GAN, rate),
     COLUMN("lr_discriminator", "train/lr_discriminator", JOURNAL_GAN, gan.discriminator_rate),
     COLUMN("img_per_s", "train/images_per_second", JOURNAL_CLASSIFY | JOURNAL_GAN, images_per_second),
+    COLUMN("data_wait", "train/data_wait", JOURNAL_CLASSIFY | JOURNAL_GAN, data_wait),
 };
 enum { COLUMNS = sizeof columns / sizeof *columns };
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/shuffle.h"
+#include "train/feed.h"
 
 enum { MISTAKES = 48 }; /* kept of an evaluation for the report */
 
@@ -101,6 +102,14 @@ static enum cupel_status write_tables(struct loop *loop, int64_t first, struct c
     return cupel_store_write(setup->store, SCHEDULE_NOISE, loop->table, bytes, error);
 }
 
+/* What `drop_last` leaves out is not read either. */
+static enum cupel_status start_feed(const struct loop *loop, int64_t cursor, struct cupel_error *error) {
+    const int64_t count = loop->division.train_count, batch = loop->step_images;
+    const int64_t most = loop->epoch_steps * batch;
+    return feed_start(&loop->setup, &loop->train, loop->order, cursor, count < most ? count : most, batch,
+                      error);
+}
+
 /* Puts the order and the tables of the epoch under way into the store. */
 static enum cupel_status begin_epoch(struct loop *loop, struct cupel_error *error) {
     double start = clock_now();
@@ -111,6 +120,7 @@ static enum cupel_status begin_epoch(struct loop *loop, struct cupel_error *erro
     loop->scale = loop->state.verdict.scale;
     int64_t cursor = step % epoch_steps * loop->step_images;
     CUPEL_TRY(split_order(&loop->setup, &loop->train, loop->order, cursor, error));
+    CUPEL_TRY(start_feed(loop, cursor, error));
     CUPEL_TRY(write_tables(loop, epoch * epoch_steps, error));
     loop->meter.waited += clock_now() - start;
     return CUPEL_OK;
@@ -125,9 +135,7 @@ static enum cupel_status step(struct loop *loop, struct cupel_error *error) {
     int64_t epoch_steps = loop->epoch_steps, batch = loop->step_images;
     int64_t place = loop->state.step % epoch_steps, left = loop->division.train_count - place * batch;
     bool whole = left >= batch;
-    const double start = clock_now();
-    CUPEL_TRY(split_stage(&loop->setup, &loop->train, place * batch, whole ? batch : left, error));
-    loop->meter.waited += loop->train.staged ? clock_now() - start : 0;
+    CUPEL_TRY(feed_next(&loop->setup, &loop->train, whole ? batch : left, &loop->meter.waited, error));
     CUPEL_TRY(cupel_run(whole ? loop->full : loop->rest, error));
     loop->state.step++;
     CUPEL_TRY(meter_step(loop, whole ? batch : left, error));

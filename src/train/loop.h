@@ -14,6 +14,7 @@ struct meter {
     double start;       /* when the run would have begun had it never been interrupted */
     double resumed;     /* when this part of it began */
     double waited;      /* since then, for data */
+    double mark_waited; /* of that, before `mark` */
     double mark, shown; /* when the last line was begun, and the last progress shown */
     int64_t first_step; /* steps done at `resumed` */
     int64_t mark_step;  /* steps done at `mark` */

@@ -58,6 +58,7 @@ static enum cupel_status read_point(struct loop *loop, double now, struct cupel_
         .epoch = epoch_of(loop, step),
         .rate = schedule_rate(&loop->schedules[0], loop->scale, step - 1),
         .images_per_second = seconds > 0 ? (double)meter->images / seconds : 0,
+        .data_wait = seconds > 0 ? (meter->waited - meter->mark_waited) / seconds : 0,
         .time = now - meter->start,
     };
     if (loop->setup.learner_count > CUPEL_ROLE_DISCRIMINATOR)
@@ -79,6 +80,7 @@ enum cupel_status meter_line(struct loop *loop, struct cupel_error *error) {
     show(loop, &point, true, now);
     meter->mark = now;
     meter->mark_step = point.step;
+    meter->mark_waited = meter->waited;
     meter->images = 0;
     return CUPEL_OK;
 }

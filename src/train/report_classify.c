@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 #include "cupel/data.h"
 #include "io/image.h"
@@ -93,13 +94,16 @@ static void add_matrix(struct report *report) {
 
 static enum cupel_status add_picture(struct report *report, const struct cupel_dataset *dataset,
                                      int64_t index, struct cupel_error *error) {
-    int64_t pixels = dataset->shape[0] * dataset->shape[1] * dataset->shape[2];
+    uint8_t *pixels = malloc((size_t)(dataset->shape[0] * dataset->shape[1] * dataset->shape[2]));
+    if (!pixels) return cupel_fail(error, CUPEL_NOMEM, "no memory for an image of the report");
     const struct cupel_image image = {.channels = (int)dataset->shape[0],
                                       .height = (int)dataset->shape[1],
                                       .width = (int)dataset->shape[2],
-                                      .pixels = dataset->test.images + index * pixels};
+                                      .pixels = pixels};
     struct buffer png = {0};
-    enum cupel_status status = image_encode("report.html", &image, NULL, 0, &png, error);
+    enum cupel_status status = cupel_dataset_read(dataset, &dataset->test, index, pixels, error);
+    if (status == CUPEL_OK) status = image_encode("report.html", &image, NULL, 0, &png, error);
+    free(pixels);
     if (status == CUPEL_OK) {
         buffer_text(&report->page, "<img alt='' src='data:image/png;base64,");
         buffer_base64(&report->page, png.data, png.size);
@@ -126,8 +130,9 @@ static enum cupel_status add_card(struct report *report, const struct cupel_data
 static enum cupel_status add_mistakes(struct report *report, struct cupel_error *error) {
     const struct cupel_evaluation *evaluation = &report->result->evaluation;
     if (!evaluation->mistake_count) return CUPEL_OK;
-    const struct cupel_dataset_spec spec = setup_spec(report->model, &report->options->run);
+    struct cupel_dataset_spec spec = setup_spec(report->model, &report->options->run);
     struct cupel_dataset dataset;
+    spec.stream = CUPEL_STREAM_ALWAYS; /* a few of them are shown */
     CUPEL_TRY(cupel_dataset_open(&spec, &dataset, error));
     buffer_text(&report->page,
                 "<h2>Most confident mistakes</h2>\n<p class='quiet'>Test images with the class "

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "plan/backend.h"
+#include "train/feed.h"
 
 /* ---- networks ---- */
 
@@ -103,7 +104,8 @@ struct cupel_dataset_spec setup_spec(const struct cupel_model *model,
         .resize = data->resize,
         .cache = data->cache,
         .skip_bad = options->skip_bad,
-        .threads = options->threads,
+        .threads = data->workers ? (int)data->workers : options->threads,
+        .stream = options->stream ? CUPEL_STREAM_ALWAYS : data->stream,
     };
 }
 
@@ -114,7 +116,6 @@ enum cupel_status setup_open(const struct cupel_model *model, const struct cupel
         .data = cupel_model_data(model),
         .train = *cupel_model_train(model),
     };
-    setup->stream = options->stream;
     setup->note = options->note;
     setup->note_context = options->note_context;
     setup->spec = setup_spec(model, options);
@@ -126,6 +127,7 @@ enum cupel_status setup_open(const struct cupel_model *model, const struct cupel
 }
 
 void setup_close(struct setup *setup) {
+    feed_close(setup);
     cupel_store_free(setup->store);
     cupel_device_close(setup->device);
     free(setup->mean);

@@ -21,7 +21,6 @@ struct setup {
     int learner_count;
     const struct cupel_data_settings *data;
     struct cupel_dataset_spec spec;
-    bool stream;                                   /* images stay on the host */
     void (*note)(void *context, const char *text); /* see struct cupel_run_options */
     void *note_context;
     struct cupel_train_settings train; /* batch and seed as the options have them */
@@ -29,6 +28,7 @@ struct setup {
     struct cupel_device *device;
     struct cupel_plan_options plan; /* precision and determinism, for every plan */
     struct cupel_store *store;
+    struct feed *feed; /* NULL where all images are on the device */
 };
 
 /* The data set that a program on the model opens. */

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "base/shuffle.h"
+#include "data/decode.h"
+#include "train/feed.h"
 
 /* The shuffle that decides who is held out, which no epoch reaches. */
 static const uint64_t DIVISION_EPOCH = (UINT64_C(1) << 46) - 1;
@@ -83,7 +85,6 @@ struct samples split_train(const struct division *division) {
                             "data.cursor",
                             division->train_count + division->validation_count,
                             division->train_count,
-                            NULL,
                             NULL};
 }
 
@@ -94,42 +95,43 @@ struct samples split_validation(const struct division *division) {
                             "validation.cursor",
                             division->train_count + division->validation_count,
                             division->validation_count,
-                            NULL,
-                            division->validation};
+                            NULL};
 }
 
 struct samples split_test(int64_t count) {
-    return (struct samples){"test.images", "test.labels", "test.order", "test.cursor",
-                            count,         count,         NULL,         NULL};
+    return (struct samples){
+        "test.images", "test.labels", "test.order", "test.cursor", count, count, NULL,
+    };
 }
 
-void split_place(const struct setup *setup, const struct cupel_dataset_split *split,
-                 struct samples *samples) {
+/* Where the images of a split come from. */
+static void note_source(const struct setup *setup, const char *name,
+                        const struct cupel_dataset_split *split) {
+    const double bytes = (double)split->count * (double)cupel_shape_count(&setup->data->shape);
+    const bool large = bytes >= 1e9;
+    setup_note(setup, "the %lld %s images, %.4g %s, stay in %s; threads that read ahead: %d, batches: %lld",
+               (long long)split->count, name, bytes / (large ? 1e9 : 1e6), large ? "GB" : "MB",
+               split->source ? "their files" : "the host's memory", decode_threads(setup->spec.threads),
+               (long long)setup->data->prefetch);
+}
+
+enum cupel_status split_place(struct setup *setup, const char *name, const struct cupel_dataset_split *split,
+                              struct samples *samples, struct cupel_error *error) {
     const size_t bytes = (size_t)(split->count * cupel_shape_count(&setup->data->shape));
+    const enum cupel_stream stream = setup->spec.stream;
     /* Half of what is left is for the network. */
     const bool fits = bytes <= cupel_device_room(setup->device) / 2;
-    samples->staged = fits && !setup->stream ? NULL : split->images;
-}
-
-enum cupel_status split_stage(const struct setup *setup, const struct samples *samples, int64_t first,
-                              int64_t batch, struct cupel_error *error) {
-    if (!samples->staged) return CUPEL_OK;
-    const size_t bytes = (size_t)cupel_shape_count(&setup->data->shape);
-    if (samples->staged_rows)
-        return cupel_store_stage(setup->store, STAGED_IMAGES, samples->staged, bytes,
-                                 samples->staged_rows + first, batch, error);
-    int32_t *places = malloc((size_t)batch * sizeof *places);
-    if (!places) return cupel_fail(error, CUPEL_NOMEM, "no memory to send %lld images", (long long)batch);
-    for (int64_t i = 0; i < batch; i++) places[i] = (int32_t)(first + i);
-    const enum cupel_status status =
-        cupel_store_stage(setup->store, STAGED_IMAGES, samples->staged, bytes, places, batch, error);
-    free(places);
-    return status;
+    samples->from = NULL;
+    if (!split->source && stream != CUPEL_STREAM_ALWAYS && (stream == CUPEL_STREAM_NEVER || fits))
+        return CUPEL_OK;
+    samples->from = split;
+    note_source(setup, name, split);
+    return feed_open(setup, error);
 }
 
 enum cupel_status split_upload(struct setup *setup, const struct samples *samples,
                                struct cupel_dataset_split *split, struct cupel_error *error) {
-    if (!samples->staged) {
+    if (!samples->from) {
         const size_t bytes = (size_t)(split->count * cupel_shape_count(&setup->data->shape));
         CUPEL_TRY(cupel_store_write(setup->store, samples->images, split->images, bytes, error));
         free(split->images);

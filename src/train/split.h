@@ -29,11 +29,13 @@ struct samples split_train(const struct division *division);
 struct samples split_validation(const struct division *division);
 struct samples split_test(int64_t count);
 
-/* Leaves the images of a split on the host when the device has no room for them, or when `stream` asks for it. To be called
- * before plans are compiled; `split` must then outlive them. */
-void split_place(const struct setup *setup, const struct cupel_dataset_split *split, struct samples *samples);
+/* Decides whether the images of a split go to the device or are sent by a feed, which is opened then: when the device has no room
+ * for them, when they are not in memory, or when `stream` asks for it. To be called before plans are compiled; `split` must outlive
+ * them. What a feed sends is noted, under the split's `name`. */
+enum cupel_status split_place(struct setup *setup, const char *name, const struct cupel_dataset_split *split,
+                              struct samples *samples, struct cupel_error *error);
 
-/* Copies labels and, unless they are staged, images into the store's states, which plans have declared, and
+/* Copies labels and, unless a feed sends them, images into the store's states, which plans have declared, and
  * frees what was copied on the host. */
 enum cupel_status split_upload(struct setup *setup, const struct samples *samples,
                                struct cupel_dataset_split *split, struct cupel_error *error);
@@ -41,9 +43,5 @@ enum cupel_status split_upload(struct setup *setup, const struct samples *sample
 /* Sets the rows that make up a split, in order, and its cursor. `rows` NULL: all of them, as they lie. */
 enum cupel_status split_order(struct setup *setup, const struct samples *samples, const int32_t *rows,
                               int64_t cursor, struct cupel_error *error);
-
-/* Sends the images order[first..first + batch) of a split to the device, when they are not there. */
-enum cupel_status split_stage(const struct setup *setup, const struct samples *samples, int64_t first,
-                              int64_t batch, struct cupel_error *error);
 
 #endif

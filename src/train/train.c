@@ -7,6 +7,7 @@
 
 #include "io/file.h"
 #include "train/culprit.h"
+#include "train/feed.h"
 #include "train/gan.h"
 #include "train/loop.h"
 
@@ -79,9 +80,9 @@ static enum cupel_status compile(struct loop *loop, struct cupel_error *error) {
     struct samples held = split_validation(&loop->division), test = split_test(loop->dataset.test.count);
     loop->train = split_train(&loop->division);
     if (!program->evaluates && !gan_takes_labels(setup)) loop->train.labels = NULL;
-    split_place(setup, &loop->dataset.train, &loop->train);
-    split_place(setup, &loop->dataset.test, &test);
-    held.staged = loop->train.staged;
+    CUPEL_TRY(split_place(setup, "training", &loop->dataset.train, &loop->train, error));
+    if (program->evaluates) CUPEL_TRY(split_place(setup, "test", &loop->dataset.test, &test, error));
+    held.from = loop->train.from;
     if (count >= batch)
         CUPEL_TRY(program->compile(setup, &loop->train, batch, epoch_steps, &loop->full, error));
     if (rest && !setup->train.drop_last)
@@ -97,6 +98,7 @@ static enum cupel_status upload_held(struct loop *loop, struct cupel_error *erro
     CUPEL_TRY(split_upload(setup, &loop->test.samples, &loop->dataset.test, error));
     CUPEL_TRY(split_order(setup, &loop->test.samples, NULL, 0, error));
     if (!loop->division.validation_count) return CUPEL_OK;
+    loop->validation.order = loop->division.validation;
     return split_order(setup, &loop->validation.samples, loop->division.validation, 0, error);
 }
 
@@ -107,7 +109,6 @@ static enum cupel_status upload(struct loop *loop, struct cupel_error *error) {
     CUPEL_TRY(split_upload(setup, &loop->train, &dataset->train, error));
     if (loop->program->evaluates) CUPEL_TRY(upload_held(loop, error));
     loop->order = malloc((size_t)loop->division.train_count * sizeof *loop->order);
-    loop->train.staged_rows = loop->order;
     loop->table = malloc((size_t)epoch_steps * sizeof *loop->table);
     int32_t *places = malloc((size_t)epoch_steps * sizeof *places);
     if (!loop->order || !loop->table || !places) {
@@ -226,6 +227,7 @@ void loop_close(struct loop *loop) {
     health_close(loop->health);
     evaluator_close(&loop->test);
     evaluator_close(&loop->validation);
+    feed_close(&loop->setup);
     cupel_plan_free(loop->full);
     cupel_plan_free(loop->rest);
     cupel_dataset_free(&loop->dataset);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/source.h"
+
 /* Enough for a mean within a few percent; comparing them all takes less time than a few training steps. */
 enum { MOST_REALS = 512 };
 
@@ -60,7 +62,12 @@ enum cupel_status reals_take(const struct cupel_dataset_split *split, const int3
     }
     for (int64_t i = 0; i < taken; i++) {
         const int64_t row = rows[i * count / taken];
-        memcpy(reals->images + i * size, split->images + row * size, (size_t)size);
+        const enum cupel_status status =
+            source_read(split, (size_t)size, row, reals->images + i * size, error);
+        if (status) {
+            reals_free(reals);
+            return status;
+        }
         if (labels) reals->labels[i] = split->labels[row];
     }
     reals->diversity = mean_distance(reals->images, reals->labels, taken, size);
