@@ -96,6 +96,27 @@ static bool shapes_good(struct cupel_model *model, const struct cupel_network *n
     return good;
 }
 
+/* Auxiliary heads make what the network makes. */
+static enum cupel_status check_heads(struct cupel_model *model, const struct cupel_network *network,
+                                     struct cupel_error *error) {
+    const struct cupel_shape output = cupel_network_output(network);
+    for (int i = 0; i < network->layer_count; i++) {
+        const struct cupel_shape *made = &network->infos[i].output;
+        if (network->layers[i].arguments.auxiliary == 0) continue;
+        if (model->task != CUPEL_TASK_CLASSIFY)
+            return cupel_yaml_fail(&model->yaml, network->layers[i].item, error,
+                                   "'auxiliary' belongs to task classify; remove it");
+        if (i == network->layer_count - 1)
+            return cupel_yaml_fail(&model->yaml, network->layers[i].item, error,
+                                   "the network's output has a loss of its own; remove 'auxiliary'");
+        if (!shapes_good(model, network, cupel_shape_equal(made, &output)))
+            return cupel_yaml_fail(&model->yaml, network->layers[i].item, error,
+                                   "the auxiliary head makes %s for each image, the network %s; make them equal",
+                                   SHAPE_TEXT(*made), SHAPE_TEXT(output));
+    }
+    return CUPEL_OK;
+}
+
 static enum cupel_status check_classifier(struct cupel_model *model, struct cupel_error *error) {
     const struct cupel_network *network = &model->networks[0];
     struct cupel_shape output = cupel_network_output(network);
@@ -197,6 +218,7 @@ enum cupel_status model_interpret(struct cupel_model *model, const char *const *
     CUPEL_TRY(data_read(model, data, error));
     CUPEL_TRY(train_read(model, items.train, error));
     CUPEL_TRY(networks_read(model, items.networks, items.blocks, error));
+    for (int i = 0; i < model->network_count; i++) CUPEL_TRY(check_heads(model, &model->networks[i], error));
     return model->task == CUPEL_TASK_GAN ? check_gan(model, items.networks, error)
                                          : check_classifier(model, error);
 }

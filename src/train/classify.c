@@ -39,6 +39,20 @@ static struct cupel_tensor *right_answers(struct cupel_tensor *logits, const str
 
 /* ---- steps ---- */
 
+/* The loss of the network's outputs, and those of auxiliary heads by their weights. */
+static struct cupel_tensor *whole_loss(const struct setup *setup, const struct training *training,
+                                       const struct targets *targets) {
+    const struct cupel_network *network = setup->learners[CUPEL_ROLE_CLASSIFIER].network;
+    struct cupel_tensor *loss = training_loss(setup, training->logits, targets);
+    for (int i = 0; training->logits && i < network->layer_count; i++) {
+        const double weight = network->layers[i].arguments.auxiliary;
+        if (weight == 0) continue;
+        struct cupel_tensor *head = training_loss(setup, training->activations[i], targets);
+        loss = cupel_add(loss, cupel_scale(head, weight, 0));
+    }
+    return loss;
+}
+
 void training_append(const struct setup *setup, struct cupel_graph *graph, struct cupel_tensor *images,
                      const struct targets *targets, int64_t epoch_steps, struct training *training) {
     const struct learner *learner = &setup->learners[CUPEL_ROLE_CLASSIFIER];
@@ -47,8 +61,12 @@ void training_append(const struct setup *setup, struct cupel_graph *graph, struc
         .parts = cupel_network_parts(learner->network, graph, NULL),
         .gradients = training->gradients,
     };
-    training->logits = forward(setup, update.parts, images, true, training->activations);
-    training->loss = training_loss(setup, training->logits, targets);
+    if (!training->activations)
+        training->activations =
+            graph_alloc(graph, (size_t)learner->network->layer_count * sizeof(struct cupel_tensor *));
+    if (training->activations)
+        training->logits = forward(setup, update.parts, images, true, training->activations);
+    training->loss = whole_loss(setup, training, targets);
     update_append(setup, training->loss, epoch_steps, &update, 1);
     cupel_advance(cupel_rng(graph), 1);
 }
