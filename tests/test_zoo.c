@@ -1,9 +1,13 @@
 /* The classic networks of models/: sizes, names, and that they train. */
 #include <criterion/criterion.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "cupel/model.h"
+#include "files.h"
+#include "program.h"
+#include "training.h"
 
 /* Reads models/FILE.yaml with the settings, up to the first NULL. */
 static struct cupel_model *model_of(const char *file, const char *const *settings) {
@@ -25,9 +29,12 @@ static const struct {
     int64_t parameters;
 } sizes[] = {
     {"resnet18", NULL, 11689512},       {"resnet34", NULL, 21797672},
-    {"resnet50", NULL, 25557032},       {"densenet121", NULL, 7978856},
-    {"mobilenetv2", NULL, 3504872},     {"resnet18-cifar", NULL, 11173962},
-    {"resnet34-cifar", NULL, 21282122}, {"resnet50-cifar", NULL, 23520842},
+    {"resnet50", NULL, 25557032},       {"alexnet", NULL, 61100840},
+    {"vgg16", NULL, 138357544},         {"squeezenet", NULL, 1235496},
+    {"googlenet", NULL, 13004888},      {"googlenet", "parameters.heads=0", 6624904},
+    {"densenet121", NULL, 7978856},     {"mobilenetv2", NULL, 3504872},
+    {"resnet18-cifar", NULL, 11173962}, {"resnet34-cifar", NULL, 21282122},
+    {"resnet50-cifar", NULL, 23520842},
 };
 
 Test(zoo, sizes_are_the_published_ones) {
@@ -55,6 +62,15 @@ static const struct {
     {"resnet34-cifar", "net.conv1.weight", {4, {64, 3, 3, 3}}},
     {"densenet121", "net.features.denseblock4.denselayer16.norm1.weight", {1, {992}}},
     {"densenet121", "net.features.transition3.conv.weight", {4, {512, 1024, 1, 1}}},
+    {"alexnet", "net.classifier.6.bias", {1, {1000}}},
+    {"alexnet", "net.features.10.weight", {4, {256, 256, 3, 3}}},
+    {"vgg16", "net.features.28.weight", {4, {512, 512, 3, 3}}},
+    {"vgg16", "net.classifier.3.weight", {2, {4096, 4096}}},
+    {"squeezenet", "net.features.12.expand3x3.weight", {4, {256, 64, 3, 3}}},
+    {"squeezenet", "net.classifier.1.weight", {4, {1000, 512, 1, 1}}},
+    {"googlenet", "net.inception3a.branch2.0.conv.weight", {4, {96, 192, 1, 1}}},
+    {"googlenet", "net.inception5b.branch4.1.bn.weight", {1, {128}}},
+    {"googlenet", "net.aux2.fc1.weight", {2, {1024, 2048}}},
     {"mobilenetv2", "net.features.17.conv.1.0.weight", {4, {960, 1, 3, 3}}},
     {"mobilenetv2", "net.features.1.conv.2.bias", {1, {16}}},
 };
@@ -71,4 +87,110 @@ Test(zoo, names_are_those_of_torchvision) {
         cr_expect_eq(found, 1, "%s has no %s of that shape", names[i].file, names[i].name);
         cupel_model_free(model);
     }
+}
+
+#define NARROW " --device cpu --batch 4 --epochs 1 --set parameters.width=2"
+
+Test(zoo, resnet_trains_on_cifar) {
+    static uint8_t records[4][3073];
+    static const char *const files[] = {"data_batch_1", "data_batch_2", "data_batch_3",
+                                        "data_batch_4", "data_batch_5", "test_batch"};
+    work_directory();
+    run_shell("mkdir cifar-10");
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char name[60];
+        snprintf(name, sizeof name, "cifar-10/%s.bin", files[i]);
+        for (size_t j = 0; j < 4; j++) memset(records[j], (int)(i + j), sizeof records[j]);
+        spill(work_path(name), records, sizeof records);
+    }
+    const struct outcome outcome =
+        run_cupel("train " CUPEL_SOURCE_DIR "/models/resnet18-cifar.yaml --data cifar-10" NARROW);
+    cr_expect_eq(outcome.status, 0, "%s", outcome.err);
+    cr_expect(strstr(outcome.out, "checkpoint runs/resnet18-cifar/checkpoint.safetensors"), "%s",
+              outcome.out);
+}
+
+/* ---- auxiliary heads ---- */
+
+static const char heads_text[] =
+    "task: classify\n"                                                                /* 1 */
+    "data: {format: idx, path: %s, shape: [1, 8, 8], classes: 4}\n"                   /* 2 */
+    "networks:\n"                                                                     /* 3 */
+    "  net:\n"                                                                        /* 4 */
+    "    input: image\n"                                                              /* 5 */
+    "    layers:\n"                                                                   /* 6 */
+    "      - flatten\n"                                                               /* 7 */
+    "      - linear: {name: one, out: 4, bias: false, init: zeros, auxiliary: 0.5}\n" /* 8 */
+    "      - linear: {name: two, from: flatten1, out: 4, bias: false, init: zeros, auxiliary: 2}\n"
+    "      - linear: {name: last, from: flatten1, out: 4, bias: false, init: zeros}\n"       /* 10 */
+    "train: {optimizer: {sgd: {lr: 1.0e-20}}, batch: 16, steps: 1, label_smoothing: 0.1}\n"; /* 11 */
+
+/* Every head of zeros has a loss of log(4) and one gradient, which its weight multiplies; an evaluation has none of them. */
+Test(zoo, auxiliary_heads_count_by_their_weights_in_training) {
+    char text[2000], *batch_path = temporary_path("batch"), *out = temporary_path("out");
+    struct cupel_error error = {0};
+    struct cupel_weights batch = {0}, dump = {0};
+    struct cupel_model *model;
+    const int length = snprintf(text, sizeof text, heads_text, tiny_set());
+    cr_assert_eq(cupel_model_read_text("m.yaml", text, (size_t)length, NULL, 0, &model, &error), CUPEL_OK,
+                 "%s", error.message);
+    cupel_weights_add(&batch, "image", CUPEL_F32, &CUPEL_SHAPE(3, 1, 8, 8), NULL, &error);
+    cupel_weights_add(&batch, "label", CUPEL_I32, &CUPEL_SHAPE(3), NULL, &error);
+    float *pixels = batch.tensors[0].data;
+    for (int i = 0; i < 3 * 64; i++) pixels[i] = (float)(i % 7);
+    cr_assert_eq(cupel_weights_save(&batch, batch_path, &error), CUPEL_OK, "%s", error.message);
+    cr_assert_eq(cupel_dump(model, &plainly, NULL, batch_path, 1, out, &error), CUPEL_OK, "%s",
+                 error.message);
+    cr_assert_eq(cupel_weights_load(out, &dump, &error), CUPEL_OK, "%s", error.message);
+    const float *loss = cupel_weights_find(&dump, "loss/loss")->data;
+    cr_expect_float_eq((double)*loss, 3.5 * log(4), 1e-5, "%g", (double)*loss);
+    const float *one = cupel_weights_find(&dump, "grad/net.one.weight")->data,
+                *two = cupel_weights_find(&dump, "grad/net.two.weight")->data,
+                *last = cupel_weights_find(&dump, "grad/net.last.weight")->data;
+    cr_assert_neq(last[5], 0);
+    cr_expect_float_eq((double)one[5], 0.5 * (double)last[5], 1e-6);
+    cr_expect_float_eq((double)two[5], 2 * (double)last[5], 1e-6);
+    struct cupel_train_result result = train(
+        model, &(struct cupel_train_options){.run = plainly, .out = temporary_path("run")}, CUPEL_OK, NULL);
+    cr_expect_float_eq(result.evaluation.loss, log(4), 1e-5, "%g", result.evaluation.loss);
+    cupel_train_result_free(&result);
+    cupel_weights_free(&batch);
+    cupel_weights_free(&dump);
+    cupel_model_free(model);
+}
+
+Test(zoo, wrong_auxiliary_heads_are_refused) {
+    static const struct {
+        const char *old, *new, *message;
+    } cases[] = {
+        {"auxiliary: 0.5", "auxiliary: 0", "m.yaml:8:79: 'auxiliary' is '0'; it must be a number above 0"},
+        {"name: one, out: 4", "name: one, out: 5",
+         "m.yaml:8:9: the auxiliary head makes [5] for each image, the network [4]; make them equal"},
+        {"bias: false, init: zeros}", "auxiliary: 1}",
+         "m.yaml:10:9: the network's output has a loss of its own; remove 'auxiliary'"},
+        {"- flatten\n", "- flatten: {auxiliary: 1}\n", "m.yaml:7:19: unknown key of flatten 'auxiliary'"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[2000];
+        struct cupel_model *model;
+        struct cupel_error error = {0};
+        const char *at = strstr(heads_text, cases[i].old);
+        cr_assert_not_null(at, "%s", cases[i].old);
+        snprintf(text, sizeof text, "%.*s%s%s", (int)(at - heads_text), heads_text, cases[i].new,
+                 at + strlen(cases[i].old));
+        cr_expect_eq(cupel_model_read_text("m.yaml", text, strlen(text), NULL, 0, &model, &error),
+                     CUPEL_INVALID);
+        cr_expect(strstr(error.message, cases[i].message), "%s", error.message);
+    }
+}
+
+Test(zoo, auxiliary_heads_are_no_part_of_gans) {
+    const char *const setting =
+        "networks.discriminator.layers=[flatten, linear: {out: 1, auxiliary: 1}, linear: {from: flatten1, "
+        "out: 1}]";
+    struct cupel_model *model;
+    struct cupel_error error = {0};
+    cr_expect_eq(cupel_model_read(CUPEL_SOURCE_DIR "/models/dcgan28.yaml", &setting, 1, &model, &error),
+                 CUPEL_INVALID);
+    cr_expect(strstr(error.message, "'auxiliary' belongs to task classify; remove it"), "%s", error.message);
 }

@@ -31,9 +31,12 @@ enum { MAX_OUT = 1 << 24, MAX_WINDOW = 1 << 16 };
 static const struct cupel_field conv_fields[] = {CONV_FIELDS};
 static const struct cupel_field deconv_fields[] = {CONV_FIELDS,
                                                    FIELD("output_pad", PAIR, output_pad, 0, MAX_WINDOW, "0")};
-static const struct cupel_field linear_fields[] = {COMMON, INIT, FIELD("out", INT, out, 1, MAX_OUT, NULL),
-                                                   FIELD("bias", BOOL, bias, 0, 0, "true"), SPECTRAL_NORM,
- AUXILIARY};
+static const struct cupel_field linear_fields[] = {COMMON,
+                                                   INIT,
+                                                   FIELD("out", INT, out, 1, MAX_OUT, NULL),
+                                                   FIELD("bias", BOOL, bias, 0, 0, "true"),
+                                                   SPECTRAL_NORM,
+                                                   AUXILIARY};
 static const struct cupel_field embedding_fields[] = {COMMON, INIT, FIELD("out", INT, out, 1, MAX_OUT, NULL)};
 static const struct cupel_field batchnorm_fields[] = {
     COMMON, INIT, FIELD("momentum", NUMBER, momentum, 0, 1, "0.1"),

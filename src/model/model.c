@@ -110,9 +110,10 @@ static enum cupel_status check_heads(struct cupel_model *model, const struct cup
             return cupel_yaml_fail(&model->yaml, network->layers[i].item, error,
                                    "the network's output has a loss of its own; remove 'auxiliary'");
         if (!shapes_good(model, network, cupel_shape_equal(made, &output)))
-            return cupel_yaml_fail(&model->yaml, network->layers[i].item, error,
-                                   "the auxiliary head makes %s for each image, the network %s; make them equal",
-                                   SHAPE_TEXT(*made), SHAPE_TEXT(output));
+            return cupel_yaml_fail(
+                &model->yaml, network->layers[i].item, error,
+                "the auxiliary head makes %s for each image, the network %s; make them equal",
+                SHAPE_TEXT(*made), SHAPE_TEXT(output));
     }
     return CUPEL_OK;
 }
