@@ -114,7 +114,7 @@ Test(zoo, resnet_trains_on_cifar) {
 
 static const char heads_text[] =
     "task: classify\n"                                                                /* 1 */
-    "data: {format: idx, path: %s, shape: [1, 8, 8], classes: 4}\n"                   /* 2 */
+    "data: {format: idx, path: /none, shape: [1, 8, 8], classes: 4}\n"                /* 2 */
     "networks:\n"                                                                     /* 3 */
     "  net:\n"                                                                        /* 4 */
     "    input: image\n"                                                              /* 5 */
@@ -127,13 +127,14 @@ static const char heads_text[] =
 
 /* Every head of zeros has a loss of log(4) and one gradient, which its weight multiplies; an evaluation has none of them. */
 Test(zoo, auxiliary_heads_count_by_their_weights_in_training) {
-    char text[2000], *batch_path = temporary_path("batch"), *out = temporary_path("out");
+    char setting[400], *batch_path = temporary_path("batch"), *out = temporary_path("out");
     struct cupel_error error = {0};
     struct cupel_weights batch = {0}, dump = {0};
     struct cupel_model *model;
-    const int length = snprintf(text, sizeof text, heads_text, tiny_set());
-    cr_assert_eq(cupel_model_read_text("m.yaml", text, (size_t)length, NULL, 0, &model, &error), CUPEL_OK,
-                 "%s", error.message);
+    snprintf(setting, sizeof setting, "data.path=%s", tiny_set());
+    cr_assert_eq(cupel_model_read_text("m.yaml", heads_text, strlen(heads_text), (const char *[]){setting}, 1,
+                                       &model, &error),
+                 CUPEL_OK, "%s", error.message);
     cupel_weights_add(&batch, "image", CUPEL_F32, &CUPEL_SHAPE(3, 1, 8, 8), NULL, &error);
     cupel_weights_add(&batch, "label", CUPEL_I32, &CUPEL_SHAPE(3), NULL, &error);
     float *pixels = batch.tensors[0].data;
@@ -163,7 +164,7 @@ Test(zoo, wrong_auxiliary_heads_are_refused) {
     static const struct {
         const char *old, *new, *message;
     } cases[] = {
-        {"auxiliary: 0.5", "auxiliary: 0", "m.yaml:8:79: 'auxiliary' is '0'; it must be a number above 0"},
+        {"auxiliary: 0.5", "auxiliary: 0", "m.yaml:8:74: 'auxiliary' is '0'; it must be a number above 0"},
         {"name: one, out: 4", "name: one, out: 5",
          "m.yaml:8:9: the auxiliary head makes [5] for each image, the network [4]; make them equal"},
         {"bias: false, init: zeros}", "auxiliary: 1}",
