@@ -4,6 +4,7 @@
 #include "cpu/fast/columns.h"
 #include "cpu/fast/fast.h"
 #include "cpu/fast/onednn.h"
+#include "cpu/fast/winograd.h"
 
 #include <omp.h>
 
@@ -173,6 +174,7 @@ static enum cupel_status prepare_onednn(struct conv *conv, struct call *call, st
 
 enum cupel_status fast_conv2d(struct call *call, struct cupel_error *error) {
     if (batched_fits(call)) return batched_prepare(call, error);
+    if (winograd_pays(call)) return winograd_prepare(call, error);
     struct conv conv = {.image = &call->in[0],
                         .weight = &call->in[1],
                         .result = &call->out[0],
@@ -182,6 +184,7 @@ enum cupel_status fast_conv2d(struct call *call, struct cupel_error *error) {
 
 enum cupel_status fast_conv2d_image(struct call *call, struct cupel_error *error) {
     if (batched_fits(call)) return batched_prepare(call, error);
+    if (winograd_pays(call)) return winograd_prepare(call, error);
     if (columns_pay(call)) return columns_prepare(call, error);
     struct conv conv = {.image = &call->out[0], .weight = &call->in[1], .result = &call->in[0]};
     CUPEL_TRY(prepare_onednn(&conv, call, error));
@@ -192,6 +195,7 @@ enum cupel_status fast_conv2d_image(struct call *call, struct cupel_error *error
 
 enum cupel_status fast_conv2d_weight(struct call *call, struct cupel_error *error) {
     if (batched_fits(call)) return batched_prepare(call, error);
+    if (winograd_pays(call)) return winograd_prepare(call, error);
     struct conv conv = {.image = &call->in[0], .weight = &call->out[0], .result = &call->in[1]};
     return prepare_onednn(&conv, call, error);
 }

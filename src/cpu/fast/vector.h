@@ -6,10 +6,13 @@
 
 #if defined __AVX512F__
 enum { LANES = 16, REGISTERS = 32 };
+#define VECTOR_LANES 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
 #elif defined __AVX__
 enum { LANES = 8, REGISTERS = 16 };
+#define VECTOR_LANES 0, 1, 2, 3, 4, 5, 6, 7
 #else
 enum { LANES = 4, REGISTERS = 16 };
+#define VECTOR_LANES 0, 1, 2, 3
 #endif
 
 typedef float vector __attribute__((vector_size(4 * LANES), may_alias));
@@ -54,14 +57,10 @@ static inline float vector_sum(vector value) {
 /* Element i of row j becomes element j of row i. At each step, rows `step` apart exchange the lanes in which
  * they differ. */
 static inline __attribute__((always_inline)) void vector_transpose(vector *row) {
+    const vector_mask lane = {VECTOR_LANES};
 #pragma GCC unroll 4
     for (int step = 1; step < LANES; step *= 2) {
-        vector_mask keep, take;
-#pragma GCC unroll 16
-        for (int i = 0; i < LANES; i++) {
-            keep[i] = i & step ? i - step + LANES : i;
-            take[i] = i & step ? i + LANES : i + step;
-        }
+        const vector_mask keep = lane + (((lane & step) != 0) & (LANES - step)), take = keep + step;
 #pragma GCC unroll 16
         for (int i = 0; i < LANES; i++) {
             if (i & step) continue;

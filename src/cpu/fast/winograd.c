@@ -1,0 +1,392 @@
+/* Convolution in few multiplications, of images that lie with the channels innermost: kernels of 3 x 3 with stride 1, and
+ * of 4 x 4 with stride 2.
+ *
+ * The image and the result are cut into tiles. What a tile of results depends on, and the weights, are taken to *points*,
+ * where a convolution is a product: for each point, a matrix of tiles by channels times one of channels by channels. The
+ * sums are taken back. (Lavin and Gray 2015, arXiv 1509.09308.)
+ *
+ * With stride 2, an output meets the even and the odd rows and columns of the image each by half of the kernel: a sum of four
+ * *parts*, convolutions of 2 x 2 with stride 1, which lie one behind another where sums are over channels. In
+ * conv2d_image the parts make each their own quarter of the image.
+ *
+ * What is transformed lies in planes, one for each point: blocks of as many channels as a vector has lanes, in each
+ * block a line for each tile (or, of weights, for each channel that is summed over). Of windows and weights, threads share
+ * the ones of which there are fewer; the others each thread makes for itself, as many as stay in its cache, and uses them at
+ * once. All sums are in an order that does not depend on the number of threads. */
+#include <omp.h>
+#include <string.h>
+
+#include "cpu/fast/activation.h"
+#include "cpu/fast/winograd_plan.h"
+
+enum {
+    MOST_TAPS = 16,
+    SUM_TILES = 128,
+    AHEAD = 4
+}; /* tiles that are summed up before they are added to the rest */
+
+static int64_t least(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+static float *place(const struct call *call, const struct planes *planes) {
+    return (float *)call->workspace + planes->place + omp_get_thread_num() * planes->own;
+}
+
+/* ---- tiles ---- */
+
+struct spot {
+    int64_t image, row, column;
+};
+
+/* Where WINOGRAD_ROWS tiles from `first` on lie. */
+static void find_spots(const struct winograd *winograd, int64_t first, struct spot *spots) {
+    for (int64_t r = 0; r < WINOGRAD_ROWS; r++) {
+        const int64_t row = (first + r) / winograd->tiles[1];
+        spots[r] = (struct spot){row / winograd->tiles[0], row % winograd->tiles[0],
+                                 (first + r) % winograd->tiles[1]};
+    }
+}
+
+static const int64_t *rows_at(const struct winograd *winograd, const struct grid *grid, int part,
+                              struct spot spot) {
+    return grid->rows + (part / winograd->step * winograd->tiles[0] + spot.row) * grid->size;
+}
+
+static const int64_t *columns_at(const struct winograd *winograd, const struct grid *grid, int part,
+                                 struct spot spot) {
+    return grid->columns + (part % winograd->step * winograd->tiles[1] + spot.column) * grid->size;
+}
+
+/* WINOGRAD_ROWS tiles of a part of an image, from some channel on. */
+struct slice {
+    const float *from;
+    int64_t first;
+    int part;
+};
+
+/* Where line (0, 0) of tile r of a slice is, and its rows and columns: nowhere for tiles beyond the last one. */
+struct tile {
+    const float *from;
+    const int64_t *rows, *columns;
+};
+
+static struct tile tile_of(const struct winograd *winograd, const struct grid *grid,
+                           const struct slice *slice, const struct spot *spots, int64_t r) {
+    if (slice->first + r >= winograd->count)
+        return (struct tile){slice->from, winograd->nowhere, winograd->nowhere};
+    return (struct tile){slice->from + spots[r].image * grid->image,
+                         rows_at(winograd, grid, slice->part, spots[r]),
+                         columns_at(winograd, grid, slice->part, spots[r])};
+}
+
+static void prefetch(const struct grid *grid, struct tile tile, int64_t offset) {
+    for (int i = 0; i < grid->size; i++)
+        for (int j = 0; j < grid->size; j++)
+            if ((tile.rows[i] | tile.columns[j]) >= 0)
+                __builtin_prefetch(tile.from + tile.rows[i] + tile.columns[j] + offset);
+}
+
+/* Takes a slice, of `blocks` blocks of channels, to lines of points; lines of tiles beyond the last one are zeros. Meanwhile
+ * fetches the next slice: a window is so many short pieces of memory that the processor does not foresee them. */
+static void take_slice(const struct winograd *winograd, const struct grid *grid,
+                       winograd_transform_fn transform, const struct slice *slice, const struct slice *next,
+                       int64_t blocks, const struct planes *planes, float *to) {
+    struct spot spots[WINOGRAD_ROWS], next_spots[WINOGRAD_ROWS];
+    find_spots(winograd, slice->first, spots);
+    find_spots(winograd, next->first, next_spots);
+    for (int64_t r = 0; r < WINOGRAD_ROWS; r++) {
+        const struct tile tile = tile_of(winograd, grid, slice, spots, r),
+                          ahead = tile_of(winograd, grid, next, next_spots, r);
+        for (int64_t block = 0; block < blocks; block++) {
+            prefetch(grid, ahead, block * LANES);
+            transform(tile.from + block * LANES, tile.rows, tile.columns,
+                      to + block * planes->channels + r * LANES, planes->rows, planes->columns);
+        }
+    }
+}
+
+/* The windows of `lines` tiles from `first` on, of `blocks` blocks of channels from `block` on, of all parts or (conv2d_image)
+ * of part `part`. */
+static void take_windows(const struct winograd *winograd, const struct call *call, int64_t first, int part,
+                         int64_t block, int64_t blocks, int64_t lines, float *to) {
+    const struct planes *planes = &winograd->windows;
+    struct slice slice = {(const float *)call->in[0].data + block * LANES, first, part};
+    while (slice.first < first + lines) {
+        struct slice next = slice;
+        const int inner = next.part++ - part;
+        if (next.part == part + winograd->inner) {
+            next.part = part;
+            next.first += WINOGRAD_ROWS;
+        }
+        take_slice(winograd, &winograd->window, winograd->family->window_to_points, &slice, &next, blocks,
+                   planes, to + inner * planes->part + (slice.first - first) * LANES);
+        slice = next;
+    }
+}
+
+/* Adds the bias and applies the activation to a tile. */
+static void finish_tile(const struct call *call, const struct grid *grid, const int64_t *rows,
+                        const int64_t *columns, const float *bias, float *to) {
+    const int activation = call->node->attr.conv.activation;
+    const float slope = (float)call->node->attr.conv.slope;
+    for (int i = 0; i < grid->size; i++)
+        for (int j = 0; j < grid->size; j++) {
+            if ((rows[i] | columns[j]) < 0) continue;
+            float *line = to + rows[i] + columns[j];
+            if (bias) vector_store(line, vector_load(line) + vector_load(bias));
+            activate_row(line, 1, line, 1, LANES, 0, activation, slope);
+        }
+}
+
+/* Makes WINOGRAD_ROWS tiles from `first` on, of `blocks` blocks of channels from `block` on, from their sums at points. */
+static void make_tiles(const struct winograd *winograd, const struct call *call, int64_t first, int part,
+                       int64_t block, int64_t blocks, const float *sums) {
+    const struct grid *grid = &winograd->tile;
+    const float *bias = call->n_in > 2 ? (const float *)call->in[2].data + block * LANES : NULL;
+    const bool plain = !bias && call->node->attr.conv.activation == ACTIVATION_NONE;
+    struct spot spots[WINOGRAD_ROWS];
+    find_spots(winograd, first, spots);
+    for (int64_t b = 0; b < blocks; b++)
+        for (int64_t r = 0; r < WINOGRAD_ROWS && first + r < winograd->count; r++) {
+            const int64_t *rows = rows_at(winograd, grid, part, spots[r]),
+                          *columns = columns_at(winograd, grid, part, spots[r]);
+            float *to = (float *)call->out[0].data + spots[r].image * grid->image + (block + b) * LANES;
+            winograd->family->points_to_tile(sums + b * winograd->others.block + r * LANES,
+                                             winograd->others.rows, winograd->others.columns, to, rows,
+                                             columns);
+            if (!plain) finish_tile(call, grid, rows, columns, bias ? bias + b * LANES : NULL, to);
+        }
+}
+
+/* ---- weights ---- */
+
+/* Vector t of `taps` is element t of LANES pieces of memory `stride` apart. All but the last are read in whole vectors: what
+ * lies behind them is memory of the weight's too, and is not used. */
+static inline __attribute__((always_inline)) void read_taps_of(const float *from, int64_t stride,
+                                                               const int count, vector *taps) {
+#pragma GCC unroll 2
+    for (int first = 0; first < count; first += LANES) {
+        const int left = count - first < LANES ? count - first : LANES;
+        vector row[LANES], last = {0};
+        memcpy(&last, from + (LANES - 1) * stride + first, (size_t)left * sizeof(float));
+#pragma GCC unroll 16
+        for (int lane = 0; lane < LANES - 1; lane++) row[lane] = vector_load(from + lane * stride + first);
+        row[LANES - 1] = last;
+        vector_transpose(row);
+#pragma GCC unroll 16
+        for (int t = 0; t < left; t++) taps[first + t] = row[t];
+    }
+}
+
+/* The other way. */
+static inline __attribute__((always_inline)) void write_taps_of(const vector *taps, const int count,
+                                                                float *to, int64_t stride) {
+#pragma GCC unroll 2
+    for (int first = 0; first < count; first += LANES) {
+        const int left = count - first < LANES ? count - first : LANES;
+        vector row[LANES] = {0};
+#pragma GCC unroll 16
+        for (int t = 0; t < left; t++) row[t] = taps[first + t];
+        vector_transpose(row);
+#pragma GCC unroll 16
+        for (int lane = 0; lane < LANES; lane++)
+            memcpy(to + lane * stride + first, &row[lane], (size_t)left * sizeof(float));
+    }
+}
+
+static void read_taps(const struct winograd *winograd, const float *from, vector *taps) {
+    if (winograd->kernel == 4)
+        read_taps_of(from, winograd->lane, 16, taps);
+    else
+        read_taps_of(from, winograd->lane, 9, taps);
+}
+
+static void write_taps(const struct winograd *winograd, const vector *taps, float *to) {
+    if (winograd->kernel == 4)
+        write_taps_of(taps, 16, to, winograd->lane);
+    else
+        write_taps_of(taps, 9, to, winograd->lane);
+}
+
+/* Takes the weights of block `block` of what is made and `blocks` blocks of channels from `from` on, all or (conv2d_image)
+ * `parts` parts from `part` on, to points. */
+static void take_weights(const struct winograd *winograd, const struct call *call, int64_t block, int part,
+                         int parts, int64_t from, int64_t blocks, float *to) {
+    const struct planes *planes = &winograd->weights;
+    const float *weight = (const float *)call->in[1].data + block * LANES * winograd->lane;
+    for (int64_t b = 0; b < blocks; b++)
+        for (int64_t line = 0; line < LANES; line++) {
+            const float *at = weight + ((from + b) * LANES + line) * winograd->line;
+            vector taps[MOST_TAPS];
+            if (line + AHEAD < LANES)
+                for (int lane = 0; lane < LANES; lane++)
+                    __builtin_prefetch(at + AHEAD * winograd->line + lane * winograd->lane);
+            read_taps(winograd, at, taps);
+            for (int p = 0; p < parts; p++)
+                winograd->family->taps_to_points((const float *)taps,
+                                                 winograd->tap_rows[(part + p) / winograd->step],
+                                                 winograd->tap_columns[(part + p) % winograd->step],
+                                                 to + p * planes->part + b * planes->channels + line * LANES,
+                                                 planes->rows, planes->columns);
+        }
+}
+
+/* ---- conv2d and conv2d_image ---- */
+
+/* What is made at a time: some tiles of some blocks of channels, of a part. */
+struct item {
+    int part;
+    int64_t first, lines; /* tiles */
+    int64_t block, blocks;
+};
+
+/* Parts come one after another, since they take the same weights. */
+static struct item item_of(const struct winograd *winograd, int64_t i) {
+    const int64_t place = i / winograd->outer, width = place % winograd->widths * winograd->width,
+                  range = place / winograd->widths * winograd->range;
+    const int64_t lines = least(winograd->count - range, winograd->range);
+    return (struct item){.part = (int)(i % winograd->outer),
+                         .first = range,
+                         .lines = (lines + WINOGRAD_ROWS - 1) / WINOGRAD_ROWS * WINOGRAD_ROWS,
+                         .block = width,
+                         .blocks = least(winograd->to - width, winograd->width)};
+}
+
+/* Adds the products over a group of channels to the sums of all points of an item. */
+static void sum_group(const struct winograd *winograd, const struct item *item, int64_t count, const float *a,
+                      const float *b, bool add, float *sums) {
+    const struct planes *windows = &winograd->windows, *weights = &winograd->weights,
+                        *others = &winograd->others;
+    const int points = winograd->family->points * winograd->family->points;
+    for (int point = 0; point < points; point++, a += windows->size, b += weights->size, sums += others->size)
+        for (int64_t block = 0; block < item->blocks; block += 2)
+            for (int64_t line = 0; line < item->lines; line += WINOGRAD_ROWS)
+                winograd_sum_channels(a + line * LANES, windows->block, count, b + block * weights->block,
+                                      weights->block, sums + block * others->block + line * LANES,
+                                      others->block, item->blocks - block > 1 ? 2 : 1, add);
+}
+
+static void make_item(const struct winograd *winograd, const struct call *call, struct item item) {
+    const bool shared = winograd->shares_windows;
+    const int shared_part = winograd->outer > 1 ? item.part : 0;
+    float *windows = place(call, &winograd->windows), *weights = place(call, &winograd->weights),
+          *sums = place(call, &winograd->others);
+    if (shared)
+        windows += shared_part * winograd->windows.part + item.first * LANES;
+    else
+        weights += shared_part * winograd->weights.part;
+    for (int64_t block = 0; block < winograd->from; block += winograd->group) {
+        const int64_t blocks = least(winograd->from - block, winograd->group);
+        if (shared)
+            for (int64_t b = 0; b < item.blocks; b++)
+                take_weights(winograd, call, item.block + b, item.part, winograd->inner, block, blocks,
+                             weights + b * winograd->weights.block);
+        else
+            take_windows(winograd, call, item.first, item.part, block, blocks, item.lines, windows);
+        sum_group(winograd, &item, blocks * winograd->inner,
+                  windows + (shared ? block * winograd->windows.channels : 0),
+                  weights + (shared ? 0 : block * winograd->weights.channels), block > 0, sums);
+    }
+    for (int64_t line = 0; line < item.lines; line += WINOGRAD_ROWS)
+        make_tiles(winograd, call, item.first + line, item.part, item.block, item.blocks,
+                   sums + line * LANES);
+}
+
+void winograd_images(struct call *call) {
+    const struct winograd *winograd = call->prepared;
+    const struct planes *windows = &winograd->windows, *weights = &winograd->weights;
+#pragma omp parallel num_threads(call->device->threads)
+    {
+        if (winograd->shares_windows) {
+#pragma omp for schedule(static)
+            for (int64_t line = 0; line < winograd->count; line += WINOGRAD_ROWS)
+                for (int part = 0; part < winograd->outer; part++)
+                    take_windows(winograd, call, line, part, 0, winograd->from, WINOGRAD_ROWS,
+                                 place(call, windows) + (winograd->outer > 1 ? part * windows->part : 0) +
+                                     line * LANES);
+        } else {
+#pragma omp for schedule(static)
+            for (int64_t i = 0; i < winograd->from * winograd->to; i++) {
+                const int64_t block = i / winograd->from, from = i % winograd->from;
+                take_weights(winograd, call, block, 0, winograd->parts, from, 1,
+                             place(call, weights) + block * weights->block + from * weights->channels);
+            }
+        }
+#pragma omp for schedule(dynamic)
+        for (int64_t i = 0; i < winograd->outer * winograd->ranges * winograd->widths; i++)
+            make_item(winograd, call, item_of(winograd, i));
+    }
+}
+
+/* ---- conv2d_weight ---- */
+
+/* Adds the products of `count` tiles to the sums [point][part][vector][channel] of one block of the image's channels and
+ * one or two of the gradient's. */
+static void sum_pair(const struct winograd *winograd, const struct call *call, int64_t count, int64_t block,
+                     int64_t other, int vectors, bool add, float *sums) {
+    const struct planes *windows = &winograd->windows, *gradient = &winograd->others;
+    const int64_t points = (int64_t)winograd->family->points * winograd->family->points;
+    const float *b = place(call, gradient) + other * gradient->block;
+    for (int64_t point = 0; point < points; point++, b += gradient->size)
+        for (int part = 0; part < winograd->parts; part++, sums += (int64_t)vectors * LANES * LANES) {
+            const float *a = place(call, windows) + point * windows->size + part * windows->part +
+                             block * windows->channels;
+            for (int64_t t = 0; t < count; t += SUM_TILES)
+                for (int row = 0; row < LANES; row += WINOGRAD_ROWS)
+                    winograd_sum_tiles(a + t * LANES + row, least(count - t, SUM_TILES), b + t * LANES,
+                                       gradient->block, sums + row * LANES, LANES * LANES, vectors,
+                                       add || t > 0);
+        }
+}
+
+/* Takes such sums to weights. */
+static void make_weights(const struct winograd *winograd, const struct call *call, int64_t block,
+                         int64_t other, int vectors, const float *sums) {
+    const int points = winograd->family->points, parts = winograd->parts;
+    const int64_t size = (int64_t)vectors * LANES * LANES;
+    int64_t rows[WINOGRAD_POINTS], columns[WINOGRAD_POINTS];
+    for (int i = 0; i < points; i++) {
+        rows[i] = i * points * parts * size;
+        columns[i] = i * parts * size;
+    }
+    for (int v = 0; v < vectors; v++)
+        for (int64_t channel = 0; channel < LANES; channel++) {
+            vector taps[MOST_TAPS];
+            for (int part = 0; part < parts; part++)
+                winograd->family->points_to_taps(
+                    sums + part * size + (v * LANES + channel) * LANES, rows, columns, (float *)taps,
+                    winograd->tap_rows[part / winograd->step], winograd->tap_columns[part % winograd->step]);
+            write_taps(winograd, taps,
+                       (float *)call->out[0].data + (other + v) * LANES * winograd->lane +
+                           (block * LANES + channel) * winograd->line);
+        }
+}
+
+void winograd_weights(struct call *call) {
+    const struct winograd *winograd = call->prepared;
+    const int64_t pairs = (winograd->to + 1) / 2;
+#pragma omp parallel num_threads(call->device->threads)
+    for (int64_t range = 0; range < winograd->ranges; range++) {
+        const int64_t first = range * winograd->range,
+                      count = least(winograd->count - first, winograd->range);
+#pragma omp for schedule(static)
+        for (int64_t line = 0; line < count; line += WINOGRAD_ROWS) {
+            take_windows(winograd, call, first + line, 0, 0, winograd->from, WINOGRAD_ROWS,
+                         place(call, &winograd->windows) + line * LANES);
+            const struct slice slice = {call->in[1].data, first + line, 0},
+                               next = {call->in[1].data, first + line + WINOGRAD_ROWS, 0};
+            take_slice(winograd, &winograd->tile, winograd->family->tile_to_points, &slice, &next,
+                       winograd->to, &winograd->others, place(call, &winograd->others) + line * LANES);
+        }
+#pragma omp for schedule(dynamic)
+        for (int64_t i = 0; i < winograd->from * pairs; i++) {
+            const int64_t block = i / pairs, other = i % pairs * 2;
+            const int vectors = winograd->to - other > 1 ? 2 : 1;
+            float *sums = (float *)call->workspace + winograd->sums +
+                          (winograd->ranges > 1 ? i : omp_get_thread_num()) * winograd->sums_size;
+            sum_pair(winograd, call, count, block, other, vectors, range > 0, sums);
+            if (range == winograd->ranges - 1) make_weights(winograd, call, block, other, vectors, sums);
+        }
+    }
+}
