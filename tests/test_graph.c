@@ -46,7 +46,7 @@ Test(graph, the_first_error_stays_and_stops_everything) {
     struct cupel_graph *graph = cupel_graph_new(CUPEL_F32);
     struct cupel_tensor *x = state(graph, "x", 1), *gradient = x;
     cr_assert_null(cupel_reshape(x, &CUPEL_SHAPE(2, -1)));
-    char first[2000];
+    char first[sizeof cupel_graph_error(graph)->message];
     strcpy(first, cupel_graph_error(graph)->message);
     cr_assert_null(cupel_relu(x), "a graph with an error builds no more");
     cr_assert_null(cupel_slice(x, (int64_t[]){5}, &CUPEL_SHAPE(1)));
@@ -188,7 +188,7 @@ Test(graph, misfits_are_refused) {
         "part: the part at 2 does not lie inside its range",
         "assign: the value must have the state's shape and dtype",
         "ema: the average must be f32",
-        "part: a part is taken from a flat state",
+        "part: a part is taken from a flat tensor",
         "assign: input 0 must be a state",
         "broadcast: rank 7 is not possible",
         "slice: the block must have rank 2",
@@ -244,6 +244,43 @@ Test(graph, a_node_replaces_a_state_once) {
     const struct cupel_sgd sgd = {.momentum = 0.9};
     cr_assert_null(cupel_sgd(x, x, list(graph, 1, 2, 3), cupel_fill(graph, &CUPEL_SCALAR, 1), NULL, &sgd));
     EXPECT_ERROR(graph, "sgd_momentum: inputs 0 and 1 must be different states");
+    cupel_graph_free(graph);
+}
+
+Test(graph, a_part_of_a_state_can_be_replaced) {
+    struct cupel_graph *graph = cupel_graph_new(CUPEL_F32);
+    struct cupel_tensor *x = cupel_state(graph, "x", CUPEL_F32, &CUPEL_SHAPE(40), NULL);
+    struct cupel_tensor *part = cupel_part(x, NULL, 16, &CUPEL_SHAPE(3), NULL);
+    struct cupel_tensor *changed = cupel_assign(part, cupel_fill(graph, &CUPEL_SHAPE(3), 2));
+    struct cupel_tensor *newest = cupel_state_latest(graph, "x");
+    cr_assert(changed && newest && newest != x && newest != changed);
+    cr_assert(cupel_shape_equal(cupel_tensor_shape(newest), &CUPEL_SHAPE(40)));
+    struct cupel_tensor *again = cupel_part(newest, NULL, 0, &CUPEL_SHAPE(17), NULL);
+    cr_assert(cupel_assign_add(again, cupel_fill(graph, &CUPEL_SHAPE(17), 1)));
+    cr_assert_neq(cupel_state_latest(graph, "x"), newest);
+    cr_assert_null(cupel_assign(part, cupel_fill(graph, &CUPEL_SHAPE(3), 5)));
+    EXPECT_ERROR(graph, "assign: input 0 must be the newest version of state 'x'");
+    cupel_graph_free(graph);
+}
+
+Test(graph, parts_of_one_state_are_one_state) {
+    struct cupel_graph *graph = cupel_graph_new(CUPEL_F32);
+    struct cupel_tensor *x = cupel_state(graph, "x", CUPEL_F32, &CUPEL_SHAPE(40), NULL);
+    struct cupel_tensor *a = cupel_part(x, NULL, 0, &CUPEL_SHAPE(3), NULL),
+                        *b = cupel_part(x, NULL, 16, &CUPEL_SHAPE(3), NULL);
+    const struct cupel_sgd sgd = {.momentum = 0.9};
+    cr_assert_null(cupel_sgd(a, b, cupel_fill(graph, &CUPEL_SHAPE(3), 1), cupel_fill(graph, &CUPEL_SCALAR, 1),
+                             NULL, &sgd));
+    EXPECT_ERROR(graph, "sgd_momentum: inputs 0 and 1 must be different states");
+    cupel_graph_free(graph);
+}
+
+Test(graph, a_part_that_is_replaced_begins_where_parts_do) {
+    struct cupel_graph *graph = cupel_graph_new(CUPEL_F32);
+    struct cupel_tensor *x = cupel_state(graph, "x", CUPEL_F32, &CUPEL_SHAPE(40), NULL);
+    cr_assert_null(
+        cupel_assign(cupel_part(x, NULL, 8, &CUPEL_SHAPE(3), NULL), cupel_fill(graph, &CUPEL_SHAPE(3), 5)));
+    EXPECT_ERROR(graph, "assign: input 0 is a part at 8; one that is changed begins at a multiple of 16");
     cupel_graph_free(graph);
 }
 

@@ -254,27 +254,36 @@ static void move_part(struct world *world) {
 static void move_update(struct world *world) {
     struct value *range = &world->range, by = any_full(world);
     if (!together(range, &by)) return;
-    struct cupel_tensor *flat = cupel_reshape(by.tensor, &CUPEL_SHAPE(SIZE));
-    struct cupel_sgd sgd = {.momentum = 0.5};
-    struct cupel_tensor *velocity =
-        cupel_state(world->graph, "velocity", CUPEL_F32, &CUPEL_SHAPE(SIZE), NULL);
-    velocity = cupel_state_latest(world->graph, "velocity");
+    const struct cupel_sgd sgd = {.momentum = 0.5};
+    const int64_t first = 16 * draw(world, 4), most = SIZE - first;
+    const struct cupel_shape shape = CUPEL_SHAPE(draw(world, 2) ? most : 1 + draw(world, (int)most));
+    cupel_state(world->graph, "velocity", CUPEL_F32, &CUPEL_SHAPE(SIZE), NULL);
+    struct cupel_tensor *velocity = cupel_state_latest(world->graph, "velocity"), *old = range->tensor,
+                        *flat = cupel_reshape(by.tensor, &CUPEL_SHAPE(SIZE)), *changed;
+    if (draw(world, 2)) { /* a part alone */
+        old = cupel_part(old, NULL, first, &shape, NULL);
+        velocity = cupel_part(velocity, NULL, first, &shape, NULL);
+        /* What lies in the range itself must not overlap its own new place. */
+        const int64_t from = by.version >= 0 ? first : draw(world, (int)(SIZE - shape.dim[0]) + 1);
+        flat = cupel_part(flat, NULL, from, &shape, NULL);
+    }
     switch (draw(world, 4)) {
     case 0:
-        range->tensor = cupel_assign(range->tensor, flat);
+        changed = cupel_assign(old, flat);
         break;
     case 1:
-        range->tensor = cupel_assign_add(range->tensor, flat);
+        changed = cupel_assign_add(old, flat);
         break;
     case 2:
-        range->tensor = cupel_ema(range->tensor, flat, 0.9);
+        changed = cupel_ema(old, flat, 0.9);
         break;
     default:
-        range->tensor = cupel_sgd(range->tensor, velocity, flat, cupel_fill(world->graph, &CUPEL_SCALAR, 0.1),
-                                  NULL, &sgd);
+        changed = cupel_sgd(old, velocity, flat, cupel_fill(world->graph, &CUPEL_SCALAR, 0.1), NULL, &sgd);
     }
+    range->tensor = cupel_state_latest(world->graph, "range");
     range->depends = ++range->version;
-    add_value(world, range->tensor, range->version, range->depends);
+    add_value(world, changed, range->version, range->depends);
+    if (changed != range->tensor) add_value(world, range->tensor, range->version, range->depends);
 }
 
 /* The gradient of one value for another. Before any update alone: later, the old versions that it needs may

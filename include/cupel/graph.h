@@ -72,10 +72,11 @@ struct cupel_tensor *cupel_state(struct cupel_graph *graph, const char *name, en
  * NULL without an error when the graph has no state of the name. */
 struct cupel_tensor *cupel_state_latest(struct cupel_graph *graph, const char *name);
 
-/* A part of a flat state kept in one range: `shape` starting at element `offset` of `range`, a state or a
- * newer version of one. Costs nothing at run time. When `range` is the state itself and `name` is not NULL,
- * stores know the part by that name and fill it with `init`. Parameters of a network are such parts, so that
- * optimizers work on one range; their gradients are put together in the same way by cupel_pack. */
+/* A part of a flat tensor: `shape` starting at element `offset` of `range`. Costs nothing at run time. When `range` is a state
+ * itself and `name` is not NULL, stores know the part by that name and fill it with `init`. Parameters of a network are such
+ * parts, so that optimizers work on one range; their gradients are put together in the same way by cupel_pack. A node that
+ * changes states may be given a part of a state's newest version: it changes that part alone and returns its new numbers, and
+ * cupel_state_latest the state's new version. */
 struct cupel_tensor *cupel_part(struct cupel_tensor *range, const char *name, int64_t offset,
                                 const struct cupel_shape *shape, const struct cupel_init *init);
 

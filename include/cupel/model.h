@@ -216,6 +216,9 @@ struct cupel_parameter {
     struct cupel_shape shape;
     int64_t offset; /* in the range, in elements */
     struct cupel_init init;
+    bool frozen;         /* by `train: {freeze: ...}`: it gets no gradient and stays as it is */
+    double rate_scale;   /* of its learning rate to its network's, by `train: {groups: ...}`: else 1 */
+    double weight_decay; /* of its group; negative: the optimizer's */
 };
 
 /* One layer, for summaries. */
@@ -230,6 +233,7 @@ struct cupel_layer_info {
 
 /* Parameters of a network in a graph, as parts of one version of a range. Belongs to the graph. */
 struct cupel_parts {
+    const struct cupel_network *network;
     struct cupel_tensor *range;
     struct cupel_tensor **part; /* in the order of cupel_network_parameters */
     int count;
@@ -268,7 +272,8 @@ const struct cupel_parts *cupel_network_parts(const struct cupel_network *networ
 /* Appends the network's nodes for `x`, [N, input shape], and returns the output, [N, output shape]. `labels`,
  * the classes of the N samples as I32 [N], is looked at only by a network that takes labels, and may be NULL
  * for others. In training mode batchnorm uses the batch and moves its running statistics, each pass from where the one
- * before it left them, and dropout draws; otherwise neither does. `activations`, unless NULL, gets the result
+ * before it left them, and dropout draws; otherwise neither does. A layer all of whose parameters are frozen works as
+ * otherwise. `activations`, unless NULL, gets the result
  * of every layer in the order of cupel_network_layers. NULL passes through; on an error NULL, and the graph
  * holds the message. */
 struct cupel_tensor *cupel_network_forward(const struct cupel_network *network,
@@ -276,8 +281,8 @@ struct cupel_tensor *cupel_network_forward(const struct cupel_network *network,
                                            struct cupel_tensor *labels, bool training,
                                            struct cupel_tensor **activations);
 
-/* The gradient of a scalar `loss` with respect to the weights, as one range. `gradients`, unless NULL, gets
- * each parameter's own. NULL passes through; on an error NULL, and the graph holds the message. */
+/* The gradient of a scalar `loss` with respect to the weights, as one range of those that are not frozen. `gradients`, unless
+ * NULL, gets each parameter's own, NULL for frozen ones. NULL passes through; on an error NULL, and the graph holds the message. */
 struct cupel_tensor *cupel_parts_grad(const struct cupel_parts *parts, struct cupel_tensor *loss,
                                       struct cupel_tensor **gradients);
 

@@ -30,7 +30,7 @@ enum cupel_status {
  * for a file it begins with `FILE:LINE:COL: `. Zero-initialise before use. */
 struct cupel_error {
     enum cupel_status status;
-    char message[2000];
+    char message[4000];
 };
 
 /* The text of a status, such as "bad input"; "unknown status" for a value outside the enum. */

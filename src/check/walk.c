@@ -68,7 +68,21 @@ static enum cupel_status read_state(struct walk *walk, const struct node *node, 
     return cupel_store_read(walk->start->checked, name, value->data, operand_bytes(value), error);
 }
 
+/* A state's version with the new numbers of a part of it. */
+static enum cupel_status follow_whole(struct walk *walk, const struct node *node, struct cupel_error *error) {
+    const struct operand *version = &walk->values[node->in[0]->id], *part = &walk->values[node->in[1]->id];
+    int64_t offset;
+    tensor_root(node->in[1], &offset);
+    CUPEL_TRY(set_value(walk, &node->out[0], version->data, error));
+    struct operand *value = &walk->values[node->out[0].id];
+    if (value->data)
+        memcpy((char *)value->data + (size_t)offset * cupel_dtype_size(value->dtype), part->data,
+               operand_bytes(part));
+    return CUPEL_OK;
+}
+
 static enum cupel_status follow_alias(struct walk *walk, const struct node *node, struct cupel_error *error) {
+    if (node->op == OP_whole) return follow_whole(walk, node, error);
     const struct operand *from = &walk->values[node->in[0]->id];
     const size_t offset =
         node->op == OP_part ? (size_t)node->attr.state.offset * cupel_dtype_size(from->dtype) : 0;

@@ -13,7 +13,7 @@
 #include "data/source.h"
 
 static const char magic[8] = "CUPELSET";
-enum { VERSION = 2, PIECE = 1 << 20 };
+enum { VERSION = 3, PIECE = 1 << 20 };
 
 /* The file: this, images and labels of the training split, those of the test split. Numbers are as this machine has them; another
  * one's version does not match. */

@@ -152,15 +152,20 @@ static int state_entry(const struct cupel_graph *graph, const struct cupel_tenso
     return -1;
 }
 
-/* A state has one line of versions: only the newest can be replaced. */
+/* A state has one line of versions: only the newest can be replaced, or a part of it. */
 static bool check_updates(struct node *node) {
+    const int64_t step = cupel_part_span(&CUPEL_SCALAR); /* kernels count on aligned memory */
     for (int i = 0; i < ops[node->op].updates; i++) {
         for (int j = 0; j < i; j++)
-            if (node->in[j] == node->in[i])
+            if (tensor_version(node->in[j]) == tensor_version(node->in[i]))
                 return node_fail(node, "inputs %d and %d must be different states", j, i);
-        if (state_entry(node->graph, node->in[i]) >= 0) continue;
         int64_t offset;
         const struct cupel_tensor *root = tensor_root(node->in[i], &offset);
+        if (offset % step != 0)
+            return node_fail(node,
+                             "input %d is a part at %lld; one that is changed begins at a multiple of %lld",
+                             i, (long long)offset, (long long)step);
+        if (state_entry(node->graph, tensor_version(node->in[i])) >= 0) continue;
         if (root->node->op != OP_state) return node_fail(node, "input %d must be a state", i);
         return node_fail(
             node,
@@ -168,6 +173,15 @@ static bool check_updates(struct node *node) {
             "returned (cupel_state_latest)",
             i, root->node->attr.state.name);
     }
+    return true;
+}
+
+/* Makes what a node returned for a state, or for a part of it, the state's newest version. */
+static bool replace_version(struct cupel_graph *graph, struct cupel_tensor *old, struct cupel_tensor *made) {
+    struct cupel_tensor *version = tensor_version(old);
+    if (old != version)
+        return node_add(graph, OP_whole, (struct cupel_tensor *[]){version, made}, 2, NULL) != NULL;
+    graph->states[state_entry(graph, version)].latest = made;
     return true;
 }
 
@@ -203,7 +217,7 @@ struct cupel_tensor *node_add(struct cupel_graph *graph, enum op_id op, struct c
     struct node *node = node_make(graph, op, in, n_in, attr);
     if (!node || !row->infer(node) || !check_updates(node) || !graph_append(graph, node)) return NULL;
     for (int i = 0; i < row->updates; i++)
-        graph->states[state_entry(graph, node->in[i])].latest = &node->out[node->n_out - row->updates + i];
+        if (!replace_version(graph, node->in[i], &node->out[node->n_out - row->updates + i])) return NULL;
     return &node->out[0];
 }
 

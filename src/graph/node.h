@@ -101,8 +101,9 @@ bool node_out(struct node *node, enum cupel_dtype dtype, const struct cupel_shap
 const struct cupel_tensor *tensor_root(const struct cupel_tensor *tensor, int64_t *offset);
 
 /* The version of a state that a tensor is or, through aliases, lies in; or where its aliases end. */
-static inline const struct cupel_tensor *tensor_version(const struct cupel_tensor *tensor) {
-    while (ops[tensor->node->op].flags & OP_ALIAS) tensor = tensor->node->in[0];
+static inline struct cupel_tensor *tensor_version(struct cupel_tensor *tensor) {
+    while (ops[tensor->node->op].flags & OP_ALIAS && !ops[tensor->node->op].updates)
+        tensor = tensor->node->in[0];
     return tensor;
 }
 

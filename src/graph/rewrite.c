@@ -41,11 +41,11 @@ static bool fuse_activation(struct node *node) {
 }
 
 /* Whether a node before place `at` gives the state that `tensor` lies in a new version. */
-static bool is_replaced(const struct cupel_graph *graph, const struct cupel_tensor *tensor, int at) {
+static bool is_replaced(const struct cupel_graph *graph, struct cupel_tensor *tensor, int at) {
     const struct cupel_tensor *version = tensor_version(tensor);
     for (int n = 0; n < at; n++)
         for (int i = 0; i < ops[graph->nodes[n]->op].updates; i++)
-            if (graph->nodes[n]->in[i] == version) return true;
+            if (tensor_version(graph->nodes[n]->in[i]) == version) return true;
     return false;
 }
 

@@ -25,7 +25,7 @@ static bool enter_parameter(struct builder *builder, const char *name, const str
     }
     const char *text = cupel_heap_text(heap, "%s.%s", builder->layer->path, name);
     network->parameters[network->parameter_count++] =
-        (struct cupel_parameter){text, *shape, network->range, *init};
+        (struct cupel_parameter){text, *shape, network->range, *init, false, 1, -1};
     return text != NULL;
 }
 
@@ -69,6 +69,7 @@ static struct cupel_tensor *build_layer(struct builder *builder, const struct la
     }
     if (!inputs) return NULL;
     builder->layer = layer;
+    builder->training = builder->trains && !layer->frozen;
     cupel_graph_place(builder->graph, builder->probed ? NULL : layer->place);
     cupel_graph_scope(builder->graph, layer->path);
     return layer->kind->build ? layer->kind->build(builder, layer, inputs) : layer->kind->apply(inputs[0]);
@@ -190,6 +191,7 @@ const struct cupel_parts *cupel_network_parts(const struct cupel_network *networ
     }
     struct cupel_parts *parts = range ? graph_alloc(graph, sizeof *parts) : NULL;
     if (!parts) return NULL;
+    parts->network = network;
     parts->range = range;
     parts->count = network->parameter_count;
     parts->part = graph_alloc(graph, (size_t)parts->count * sizeof(struct cupel_tensor *));
@@ -210,7 +212,7 @@ struct cupel_tensor *cupel_network_forward(const struct cupel_network *network,
     if (!parts || !x) return NULL;
     struct cupel_graph *graph = cupel_tensor_graph(x);
     struct builder builder = {
-        .network = network, .graph = graph, .x = x, .labels = labels, .parts = parts, .training = training};
+        .network = network, .graph = graph, .x = x, .labels = labels, .parts = parts, .trains = training};
     struct cupel_shape shape = without_batch(&x->shape);
     if (parts->count != network->parameter_count)
         return graph_fail(graph, network->name, "the parts are of another network: %d, not %d", parts->count,
@@ -243,7 +245,13 @@ struct cupel_tensor *cupel_parts_grad(const struct cupel_parts *parts, struct cu
                                       struct cupel_tensor **gradients) {
     if (!parts || !loss) return NULL;
     struct cupel_graph *graph = cupel_tensor_graph(loss);
-    if (!gradients) gradients = graph_alloc(graph, (size_t)parts->count * sizeof(struct cupel_tensor *));
-    if (!gradients || cupel_grad(loss, NULL, parts->part, parts->count, gradients) != CUPEL_OK) return NULL;
-    return cupel_pack(gradients, parts->count);
+    const size_t bytes = (size_t)parts->count * sizeof(struct cupel_tensor *);
+    struct cupel_tensor **targets = graph_alloc(graph, bytes), **made = graph_alloc(graph, bytes);
+    int count = 0;
+    for (int i = 0; targets && i < parts->count; i++)
+        if (!parts->network->parameters[i].frozen) targets[count++] = parts->part[i];
+    if (!targets || !made || cupel_grad(loss, NULL, targets, count, made) != CUPEL_OK) return NULL;
+    for (int i = 0, next = 0; gradients && i < parts->count; i++)
+        gradients[i] = parts->network->parameters[i].frozen ? NULL : made[next++];
+    return cupel_pack(made, count);
 }

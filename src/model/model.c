@@ -220,6 +220,7 @@ enum cupel_status model_interpret(struct cupel_model *model, const char *const *
     CUPEL_TRY(train_read(model, items.train, error));
     CUPEL_TRY(networks_read(model, items.networks, items.blocks, error));
     for (int i = 0; i < model->network_count; i++) CUPEL_TRY(check_heads(model, &model->networks[i], error));
+    CUPEL_TRY(groups_read(model, error));
     return model->task == CUPEL_TASK_GAN ? check_gan(model, items.networks, error)
                                          : check_classifier(model, error);
 }

@@ -32,6 +32,7 @@ struct layer {
     int *inputs;                        /* layers before it, NETWORK_INPUT or NETWORK_LABEL */
     int input_count;
     bool has_init;
+    bool frozen;            /* all of its parameters are */
     struct cupel_init init; /* of the weight */
     struct layer_arguments arguments;
 };
@@ -80,8 +81,9 @@ struct builder {
     struct cupel_tensor *x, *labels; /* what goes in; labels may be NULL */
     const struct layer *layer;
     const struct cupel_parts *parts;
-    int next; /* parameter */
-    bool training;
+    int next;      /* parameter */
+    bool trains;   /* the pass is one of training */
+    bool training; /* the layer's mode */
 };
 
 /* The layer's next parameter. */
@@ -106,6 +108,7 @@ struct cupel_model {
     enum cupel_task task;
     struct cupel_data_settings data;
     struct cupel_train_settings train;
+    const struct cupel_yaml_item *freeze, *groups; /* of `train`; NULL: none */
     struct cupel_network *networks;
     int network_count;
     const struct cupel_network *suspect; /* the one that is being read or checked */
@@ -126,6 +129,9 @@ enum cupel_status augment_read(struct cupel_model *model, const struct cupel_yam
                                struct cupel_error *error);
 enum cupel_status train_read(struct cupel_model *model, const struct cupel_yaml_item *item,
                              struct cupel_error *error);
+
+/* Reads `freeze:` and `groups:` of `train` into the networks' parameters. */
+enum cupel_status groups_read(struct cupel_model *model, struct cupel_error *error);
 
 /* Reads a layer's `init:`. */
 enum cupel_status init_read(struct cupel_yaml *yaml, const struct cupel_yaml_item *item,

@@ -114,7 +114,8 @@ static const struct {
 
 struct train_items {
     struct cupel_train_settings settings;
-    const struct cupel_yaml_item *loss, *optimizer, *schedule, *early_stopping, *instance_noise, *infogan;
+    const struct cupel_yaml_item *loss, *optimizer, *schedule, *early_stopping, *instance_noise, *infogan,
+        *freeze, *groups;
 };
 
 #define TRAIN(...) CUPEL_FIELD(train_items, __VA_ARGS__)
@@ -132,6 +133,8 @@ static const struct cupel_field train_fields[] = {
     TRAIN("ema", NUMBER, settings.ema, CUPEL_ABOVE_0, CUPEL_BELOW_1, ""),
     TRAIN("early_stopping", ITEM, early_stopping, 0, 0, ""),
     TRAIN("drop_last", BOOL, settings.drop_last, 0, 0, "true"),
+    TRAIN("freeze", ITEM, freeze, 0, 0, ""),
+    TRAIN("groups", ITEM, groups, 0, 0, ""),
     TRAIN("noisy_labels", NUMBER, settings.gan.noisy_labels, 0, 1, "0"),
     TRAIN("instance_noise", ITEM, instance_noise, 0, 0, ""),
     TRAIN("discriminator_steps", INT, settings.gan.discriminator_steps, 1, MAX_DISCRIMINATOR_STEPS, "1"),
@@ -253,6 +256,8 @@ enum cupel_status train_read(struct cupel_model *model, const struct cupel_yaml_
     CUPEL_TRY(
         cupel_fields_read(yaml, item->key, item, "train", train_fields, COUNT(train_fields), &items, error));
     *train = items.settings;
+    model->freeze = items.freeze;
+    model->groups = items.groups;
     CUPEL_TRY(loss_read(model, items.loss, error));
     CUPEL_TRY(roles_read(model, items.optimizer, "optimizer", optimizer_read, error));
     CUPEL_TRY(roles_read(model, items.schedule, "schedule", schedule_read, error));

@@ -73,9 +73,10 @@ static enum cupel_status next_event(struct reader *reader, yaml_event_t *event) 
     }
     struct cupel_yaml_item place = at(reader, parser->problem_mark);
     const char *context = parser->context ? parser->context : "while reading";
-    return cupel_yaml_fail(reader->yaml, &place, reader->error,
-                           "bad YAML: %s %s (from line %d); check brackets, colons and indentation there",
-                           parser->problem, context, (int)parser->context_mark.line + 1);
+    return cupel_yaml_fail(reader->yaml, &place, reader->error, "bad YAML: %s %s (from line %d); %s",
+                           parser->problem, context, (int)parser->context_mark.line + 1,
+                           strstr(context, "alias") ? "put a text that begins with * in quotes"
+                                                    : "check brackets, colons and indentation there");
 }
 
 static bool is_null_text(const char *text) {

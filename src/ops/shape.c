@@ -48,8 +48,7 @@ void grad_reshape(const struct node *node, struct cupel_tensor *const *dy, const
 bool infer_part(struct node *node) {
     const struct cupel_tensor *range = node->in[0];
     int64_t offset = node->attr.state.offset, end;
-    if (tensor_root(range, NULL)->node->op != OP_state || range->shape.rank != 1)
-        return node_fail(node, "a part is taken from a flat state");
+    if (range->shape.rank != 1) return node_fail(node, "a part is taken from a flat tensor");
     if (!node_out(node, range->dtype, &node->attr.state.shape)) return false;
     if (offset < 0 || __builtin_add_overflow(offset, tensor_count(&node->out[0]), &end) ||
         end > range->shape.dim[0])
@@ -73,6 +72,10 @@ void grad_part(const struct node *node, struct cupel_tensor *const *dy, const bo
     int64_t count = tensor_count(dy[0]);
     struct cupel_tensor *flat = cupel_reshape(dy[0], &CUPEL_SHAPE(count));
     dx[0] = cupel_pad(flat, &node->attr.state.offset, &node->in[0]->shape);
+}
+
+bool infer_whole(struct node *node) {
+    return node_out(node, node->in[0]->dtype, &node->in[0]->shape);
 }
 
 bool infer_pack(struct node *node) {

@@ -51,6 +51,12 @@ static void edge_store(void *context, int from, int to) {
     edges->to[edges->first[from]++] = to;
 }
 
+/* Which versions of states the node's kernel replaces, all or in part. */
+static void find_replaced(const struct node *node, int n, int *replaced_by) {
+    if (ops[node->op].flags & OP_ALIAS) return;
+    for (int i = 0; i < ops[node->op].updates; i++) replaced_by[tensor_version(node->in[i])->id] = n;
+}
+
 static bool edges_build(const struct cupel_graph *graph, struct edges *edges) {
     int *replaced_by = malloc(((size_t)graph->n_tensors + 1) * sizeof *replaced_by);
     int inputs = 0;
@@ -58,9 +64,10 @@ static bool edges_build(const struct cupel_graph *graph, struct edges *edges) {
     bool done = replaced_by && edges_alloc(edges, graph->n_nodes, 2 * inputs);
     if (done) {
         for (int t = 0; t < graph->n_tensors; t++) replaced_by[t] = -1;
-        for (int n = 0; n < graph->n_nodes; n++)
-            for (int i = 0; i < ops[graph->nodes[n]->op].updates; i++)
-                replaced_by[graph->nodes[n]->in[i]->id] = n;
+        for (int n = 0; n < graph->n_nodes; n++) find_replaced(graph->nodes[n], n, replaced_by);
+        for (int n = graph->n_nodes - 1; n >= 0; n--)
+            if (graph->nodes[n]->op == OP_whole)
+                replaced_by[graph->nodes[n]->in[1]->id] = replaced_by[graph->nodes[n]->out[0].id];
         each_edge(graph, replaced_by, edge_count, edges);
         for (int n = 0; n < graph->n_nodes; n++) edges->first[n + 1] += edges->first[n];
         each_edge(graph, replaced_by, edge_store, edges);

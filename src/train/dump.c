@@ -26,7 +26,8 @@ struct dump {
     int loss_count, output_count;
     struct cupel_tensor **outputs;
     struct cupel_shape *shapes; /* theirs */
-    float *losses;              /* [loss_count, steps] */
+    int *place;    /* of each among those that the plan has; -1: frozen parameters have no gradient */
+    float *losses; /* [loss_count, steps] */
 };
 
 /* ---- the batch ---- */
@@ -145,8 +146,13 @@ static enum cupel_status compile(struct dump *dump, struct cupel_graph *graph, i
     struct cupel_tensor *images = cupel_state(graph, IMAGES, CUPEL_F32, &dump->images->shape, NULL);
     struct cupel_tensor *labels = dump->labelled ? cupel_state(graph, LABELS, CUPEL_I32, &row, NULL) : NULL;
     (dump->gan ? append_gan : append_training)(dump, graph, images, labels);
-    CUPEL_TRY(cupel_compile(setup->store, graph, dump->outputs, outputs, &setup->plan, plan, error));
-    for (int i = 0; i < outputs; i++) dump->shapes[i] = *cupel_tensor_shape(dump->outputs[i]);
+    int kept = 0;
+    for (int i = 0; i < outputs; i++) {
+        dump->place[i] = dump->outputs[i] ? kept : -1;
+        if (dump->outputs[i]) dump->outputs[kept++] = dump->outputs[i];
+    }
+    CUPEL_TRY(cupel_compile(setup->store, graph, dump->outputs, kept, &setup->plan, plan, error));
+    for (int i = 0; i < kept; i++) dump->shapes[i] = *cupel_tensor_shape(dump->outputs[i]);
     return CUPEL_OK;
 }
 
@@ -201,9 +207,11 @@ static enum cupel_status fill_store(struct dump *dump, const char *weights, stru
 
 /* ---- the file ---- */
 
-static enum cupel_status add_output(struct dump *dump, int output, const char *kind, const char *name,
+static enum cupel_status add_output(struct dump *dump, int index, const char *kind, const char *name,
                                     struct cupel_error *error) {
     char full[NAME_ROOM];
+    const int output = dump->place[index];
+    if (output < 0) return CUPEL_OK;
     snprintf(full, sizeof full, "%s/%s", kind, name);
     CUPEL_TRY(cupel_weights_add(&dump->out, full, CUPEL_F32, &dump->shapes[output], NULL, error));
     struct cupel_weight *added = &dump->out.tensors[dump->out.count - 1];
@@ -271,8 +279,9 @@ static enum cupel_status prepare(struct dump *dump, struct cupel_error *error) {
         first_output(dump, setup->learner_count - 1, &layers, &parameters) + layers + parameters;
     dump->outputs = calloc((size_t)dump->output_count, sizeof(struct cupel_tensor *));
     dump->shapes = calloc((size_t)dump->output_count, sizeof *dump->shapes);
+    dump->place = calloc((size_t)dump->output_count, sizeof *dump->place);
     dump->losses = calloc((size_t)(dump->loss_count * dump->steps), sizeof *dump->losses);
-    if (!dump->outputs || !dump->shapes || !dump->losses)
+    if (!dump->outputs || !dump->shapes || !dump->place || !dump->losses)
         return cupel_fail(error, CUPEL_NOMEM, "no memory for %d outputs", dump->output_count);
     return CUPEL_OK;
 }
@@ -286,6 +295,7 @@ static void dump_free(struct dump *dump) {
     free(dump->labels);
     free(dump->outputs);
     free(dump->shapes);
+    free(dump->place);
     free(dump->losses);
 }
 

@@ -213,12 +213,6 @@ struct verdicts {
     struct cupel_tensor *loss, *code, *real, *fake, *gradient;
 };
 
-/* The newest weights with elements of a limited size. */
-static void clip_weights(const struct gan *gan, const struct update *update) {
-    const double limit = gan->settings->clip_weights;
-    if (limit > 0) cupel_assign(update->range, cupel_clamp(update->range, -limit, limit));
-}
-
 static struct verdicts update_discriminator(const struct gan *gan, struct cupel_tensor *images,
                                             struct cupel_tensor *labels, struct cupel_tensor *fake,
                                             struct cupel_tensor *noise, struct gan_step *step) {
@@ -246,7 +240,7 @@ static struct verdicts update_discriminator(const struct gan *gan, struct cupel_
         loss = cupel_add(loss, verdicts.code);
     }
     update_append(setup, loss, gan->epoch_steps, updates, has_code(setup) ? 2 : 1);
-    clip_weights(gan, &updates[0]);
+    if (gan->settings->clip_weights > 0) update_clip_weights(&updates[0], gan->settings->clip_weights);
     verdicts.gradient = updates[0].gradient;
     return verdicts;
 }

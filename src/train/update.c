@@ -47,6 +47,35 @@ struct cupel_tensor *range_state(const struct learner *learner, struct cupel_gra
     return newest(learner, graph, prefix, CUPEL_F32, cupel_network_range(learner->network), NULL);
 }
 
+/* ---- runs ---- */
+
+static bool is_alike(const struct cupel_parameter *a, const struct cupel_parameter *b) {
+    return a->frozen == b->frozen && a->rate_scale == b->rate_scale && a->weight_decay == b->weight_decay;
+}
+
+bool run_next(const struct learner *learner, struct run *run) {
+    int count;
+    const struct cupel_parameter *parameters = cupel_network_parameters(learner->network, &count);
+    int first = run->next, next;
+    while (first < count && parameters[first].frozen) first++;
+    if (first == count) return false;
+    for (next = first; next < count && is_alike(&parameters[first], &parameters[next]);) next++;
+    const int64_t range = cupel_network_range(learner->network), begin = parameters[first].offset;
+    const int64_t size = (next < count ? parameters[next].offset : range) - begin;
+    *run = (struct run){.offset = begin,
+                        .size = size,
+                        .gradient_offset = run->gradient_offset + run->size,
+                        .whole = size == range,
+                        .rate_scale = parameters[first].rate_scale,
+                        .weight_decay = parameters[first].weight_decay,
+                        .next = next};
+    return true;
+}
+
+struct cupel_tensor *run_part(const struct run *run, struct cupel_tensor *range) {
+    return run->whole ? range : cupel_part(range, NULL, run->offset, &CUPEL_SHAPE(run->size), NULL);
+}
+
 /* ---- gradients ---- */
 
 /* Loss scaling of torch.amp.GradScaler, with its defaults. */
@@ -58,6 +87,7 @@ static void unscale(struct update *update, struct cupel_tensor *scale, struct cu
     int64_t offset = 0;
     update->gradient = cupel_unscale(update->gradient, scale, go);
     for (int i = 0; update->gradient && update->gradients && i < update->parts->count; i++) {
+        if (!update->gradients[i]) continue;
         const struct cupel_shape shape = *cupel_tensor_shape(update->parts->part[i]);
         const struct cupel_shape flat = CUPEL_SHAPE(cupel_shape_count(&shape));
         update->gradients[i] = cupel_reshape(cupel_slice(update->gradient, &offset, &flat), &shape);
@@ -103,25 +133,69 @@ static struct cupel_tensor *count_update(const struct setup *setup, const struct
     return count;
 }
 
-static struct cupel_tensor *optimize(const struct update *update, struct cupel_tensor *gradient,
-                                     struct cupel_tensor *rate, struct cupel_tensor *step,
-                                     struct cupel_tensor *go) {
-    const struct cupel_optimizer_settings *optimizer = update->learner->optimizer;
-    struct cupel_tensor *range = update->parts->range, *moment[MAX_MOMENTS] = {0};
-    for (int i = 0; i < moment_count(optimizer); i++)
-        moment[i] = range_state(update->learner, cupel_tensor_graph(range), moment_name(optimizer, i));
-    switch (optimizer->kind) {
+/* The optimizer with the run's weight decay. */
+static struct cupel_optimizer_settings optimizer_of(const struct learner *learner, const struct run *run) {
+    struct cupel_optimizer_settings optimizer = *learner->optimizer;
+    if (run->weight_decay < 0) return optimizer;
+    optimizer.sgd.weight_decay = optimizer.adam.weight_decay = run->weight_decay;
+    optimizer.rmsprop.weight_decay = optimizer.adagrad.weight_decay = run->weight_decay;
+    return optimizer;
+}
+
+/* What the updates of a network's runs have in common. */
+struct step {
+    struct cupel_tensor *gradient, *rate, *count, *go;
+};
+
+/* The newest version of the network's parameters. */
+static struct cupel_tensor *newest_range(const struct learner *learner, struct cupel_graph *graph) {
+    return cupel_state_latest(graph, cupel_network_name(learner->network));
+}
+
+/* Updates a run, and returns its new parameters. */
+static struct cupel_tensor *optimize(const struct learner *learner, const struct run *run,
+                                     const struct step *step, struct cupel_graph *graph) {
+    const struct cupel_optimizer_settings optimizer = optimizer_of(learner, run);
+    struct cupel_tensor *range = run_part(run, newest_range(learner, graph)), *moment[MAX_MOMENTS] = {0},
+                        *gradient = step->gradient, *rate = step->rate, *go = step->go;
+    if (!run->whole)
+        gradient = cupel_part(gradient, NULL, run->gradient_offset, &CUPEL_SHAPE(run->size), NULL);
+    if (run->rate_scale != 1) rate = cupel_scale(rate, run->rate_scale, 0);
+    for (int i = 0; i < moment_count(&optimizer); i++)
+        moment[i] = run_part(run, range_state(learner, graph, moment_name(&optimizer, i)));
+    switch (optimizer.kind) {
     case CUPEL_OPTIMIZER_SGD:
-        return cupel_sgd(range, moment[0], gradient, rate, go, &optimizer->sgd);
+        return cupel_sgd(range, moment[0], gradient, rate, go, &optimizer.sgd);
     case CUPEL_OPTIMIZER_ADAM:
     case CUPEL_OPTIMIZER_ADAMW:
-        return cupel_adam(range, moment[0], moment[1], gradient, rate, step, go, &optimizer->adam);
+        return cupel_adam(range, moment[0], moment[1], gradient, rate, step->count, go, &optimizer.adam);
     case CUPEL_OPTIMIZER_RMSPROP:
-        return cupel_rmsprop(range, moment[0], gradient, rate, go, &optimizer->rmsprop);
+        return cupel_rmsprop(range, moment[0], gradient, rate, go, &optimizer.rmsprop);
     case CUPEL_OPTIMIZER_ADAGRAD:
-        return cupel_adagrad(range, moment[0], gradient, rate, go, &optimizer->adagrad);
+        return cupel_adagrad(range, moment[0], gradient, rate, go, &optimizer.adagrad);
     }
     return NULL;
+}
+
+static void update_runs(struct update *update, const struct step *step, struct cupel_graph *graph) {
+    const struct learner *learner = update->learner;
+    struct run run = {0};
+    while (run_next(learner, &run)) {
+        struct cupel_tensor *made = optimize(learner, &run, step, graph);
+        if (learner->ema > 0)
+            cupel_ema(run_part(&run, range_state(learner, graph, EMA_PREFIX)), made, learner->ema);
+    }
+    update->range = newest_range(learner, graph);
+}
+
+void update_clip_weights(struct update *update, double limit) {
+    struct run run = {0};
+    while (update->range && run_next(update->learner, &run)) {
+        struct cupel_graph *graph = cupel_tensor_graph(update->range);
+        struct cupel_tensor *part = run_part(&run, update->range);
+        cupel_assign(part, cupel_clamp(part, -limit, limit));
+        update->range = newest_range(update->learner, graph);
+    }
 }
 
 void update_append(const struct setup *setup, struct cupel_tensor *loss, int64_t epoch_steps,
@@ -139,10 +213,13 @@ void update_append(const struct setup *setup, struct cupel_tensor *loss, int64_t
         struct cupel_tensor *gradient = updates[i].gradient;
         if (norm > 0) gradient = cupel_clip_norm(gradient, norm);
         if (value > 0) gradient = cupel_clamp(gradient, -value, value);
-        struct cupel_tensor *rate =
-            table_entry(graph, range_name(learner, SCHEDULE_RATES, name), epoch_steps);
-        updates[i].range = optimize(&updates[i], gradient, rate, steps[i], go);
-        if (learner->ema > 0)
-            cupel_ema(range_state(learner, graph, EMA_PREFIX), updates[i].range, learner->ema);
+        range_name(learner, SCHEDULE_RATES, name);
+        const struct step step = {
+            .gradient = gradient,
+            .rate = table_entry(graph, name, epoch_steps),
+            .count = steps[i],
+            .go = go,
+        };
+        update_runs(&updates[i], &step, graph);
     }
 }

@@ -27,6 +27,21 @@ const char *moment_name(const struct cupel_optimizer_settings *optimizer, int in
 
 #define EMA_PREFIX "ema"
 
+/* A stretch of a network's parameters that are trained alike: with the same rate and weight decay, and none frozen. */
+struct run {
+    int64_t offset, size;            /* in the range, in elements */
+    int64_t gradient_offset;         /* in the range's gradient, where frozen parameters have no place */
+    bool whole;                      /* it is all of the range */
+    double rate_scale, weight_decay; /* as of cupel_parameter */
+    int next;                        /* parameter behind it */
+};
+
+/* The run behind the one that *run is, or the first one when that is zeroed; false when there is none. */
+bool run_next(const struct learner *learner, struct run *run);
+
+/* The run's stretch of a tensor as large as the network's range. */
+struct cupel_tensor *run_part(const struct run *run, struct cupel_tensor *range);
+
 /* The newest version of a state as large as the network's range. */
 struct cupel_tensor *range_state(const struct learner *learner, struct cupel_graph *graph,
                                  const char *prefix);
@@ -44,5 +59,8 @@ struct update {
  * the size of the tables. In f16 all of them share the first one's scale. */
 void update_append(const struct setup *setup, struct cupel_tensor *loss, int64_t epoch_steps,
                    struct update *updates, int count);
+
+/* Limits the size of each parameter that is not frozen, after the update. */
+void update_clip_weights(struct update *update, double limit);
 
 #endif

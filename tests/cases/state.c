@@ -13,6 +13,24 @@ CASES(assign) = {
     {0},
 };
 
+/* The state after a change of a part of it, then another. */
+static void build_whole(const struct op_case *one, struct cupel_tensor **in, struct cupel_tensor **out) {
+    struct cupel_graph *graph = cupel_tensor_graph(in[0]);
+    const char *name = in[0]->node->attr.state.name;
+    for (int i = 0; i < 2; i++) {
+        struct cupel_tensor *part =
+            cupel_part(cupel_state_latest(graph, name), NULL, one->arg[i], cupel_tensor_shape(in[1]), NULL);
+        out[i] = cupel_scale(i ? cupel_ema(part, in[1], 0.5) : cupel_assign(part, in[1]), 2, 0);
+    }
+    out[2] = cupel_scale(cupel_state_latest(graph, name), 3, 0);
+}
+CASES(whole) = {
+    {"first", build_whole, {{{1, {33}}}, {{2, {3, 5}}}}, {0, 16}, .no_grad = true},
+    {"again", build_whole, {{{1, {40}}}, {{1, {1}}}}, {32, 32}, .no_grad = true},
+    {"all", build_whole, {{{1, {31}}}, {{1, {31}}}}, {0, 0}, .no_grad = true},
+    {0},
+};
+
 static void build_assign_add(const struct op_case *one, struct cupel_tensor **in, struct cupel_tensor **out) {
     (void)one;
     out[0] = cupel_assign_add(in[0], in[1]);
