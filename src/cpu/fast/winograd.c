@@ -321,36 +321,42 @@ void winograd_images(struct call *call) {
 
 /* ---- conv2d_weight ---- */
 
-/* Adds the products of `count` tiles to the sums [point][part][vector][channel] of one block of the image's channels and
- * one or two of the gradient's. */
-static void sum_pair(const struct winograd *winograd, const struct call *call, int64_t count, int64_t block,
-                     int64_t other, int vectors, bool add, float *sums) {
-    const struct planes *windows = &winograd->windows, *gradient = &winograd->others;
-    const int64_t points = (int64_t)winograd->family->points * winograd->family->points;
-    const float *b = place(call, gradient) + other * gradient->block;
-    for (int64_t point = 0; point < points; point++, b += gradient->size)
-        for (int part = 0; part < winograd->parts; part++, sums += (int64_t)vectors * LANES * LANES) {
-            const float *a = place(call, windows) + point * windows->size + part * windows->part +
-                             block * windows->channels;
-            for (int64_t t = 0; t < count; t += SUM_TILES)
-                for (int row = 0; row < LANES; row += WINOGRAD_ROWS)
-                    winograd_sum_tiles(a + t * LANES + row, least(count - t, SUM_TILES), b + t * LANES,
-                                       gradient->block, sums + row * LANES, LANES * LANES, vectors,
-                                       add || t > 0);
-        }
+/* Sums lie [point][part][vector][channel] for each block of the image's channels and pair of blocks of the gradient's. */
+static float *sums_at(const struct winograd *winograd, const struct call *call, int64_t slice, int64_t item) {
+    const int64_t items = winograd->from * winograd->pairs;
+    return (float *)call->workspace + winograd->sums + (slice * items + item) * winograd->sums_size;
 }
 
-/* Takes such sums to weights. */
-static void make_weights(const struct winograd *winograd, const struct call *call, int64_t block,
-                         int64_t other, int vectors, const float *sums) {
+/* Adds the products of `count` tiles at one point to the sums of an item. */
+static void sum_tiles(const struct winograd *winograd, const struct call *call, int64_t count, int64_t item,
+                      int64_t point, bool add, float *sums) {
+    const struct planes *windows = &winograd->windows, *gradient = &winograd->others;
+    const int64_t block = item / winograd->pairs, other = item % winograd->pairs * 2;
+    const int vectors = winograd->to - other > 1 ? 2 : 1;
+    const float *b = place(call, gradient) + point * gradient->size + other * gradient->block;
+    for (int part = 0; part < winograd->parts; part++) {
+        const float *a =
+            place(call, windows) + point * windows->size + part * windows->part + block * windows->channels;
+        float *c = sums + (point * winograd->parts + part) * 2 * LANES * LANES;
+        for (int64_t t = 0; t < count; t += SUM_TILES)
+            for (int row = 0; row < LANES; row += WINOGRAD_ROWS)
+                winograd_sum_tiles(a + t * LANES + row, least(count - t, SUM_TILES), b + t * LANES,
+                                   gradient->block, c + row * LANES, LANES * LANES, vectors, add || t > 0);
+    }
+}
+
+/* Takes the sums of an item to weights. */
+static void make_weights(const struct winograd *winograd, const struct call *call, int64_t item,
+                         const float *sums) {
     const int points = winograd->family->points, parts = winograd->parts;
-    const int64_t size = (int64_t)vectors * LANES * LANES;
+    const int64_t size = 2 * LANES * LANES, block = item / winograd->pairs,
+                  other = item % winograd->pairs * 2;
     int64_t rows[WINOGRAD_POINTS], columns[WINOGRAD_POINTS];
     for (int i = 0; i < points; i++) {
         rows[i] = i * points * parts * size;
         columns[i] = i * parts * size;
     }
-    for (int v = 0; v < vectors; v++)
+    for (int v = 0; v < 2 && other + v < winograd->to; v++)
         for (int64_t channel = 0; channel < LANES; channel++) {
             vector taps[MOST_TAPS];
             for (int part = 0; part < parts; part++)
@@ -363,30 +369,73 @@ static void make_weights(const struct winograd *winograd, const struct call *cal
         }
 }
 
+/* Takes the image and the gradient of WINOGRAD_ROWS tiles to points. */
+static void take_both(const struct winograd *winograd, const struct call *call, int64_t first, int64_t line) {
+    const struct slice slice = {call->in[1].data, first, 0},
+                       next = {call->in[1].data, first + WINOGRAD_ROWS, 0};
+    take_windows(winograd, call, first, 0, 0, winograd->from, WINOGRAD_ROWS,
+                 place(call, &winograd->windows) + line * LANES);
+    take_slice(winograd, &winograd->tile, winograd->family->tile_to_points, &slice, &next, winograd->to,
+               &winograd->others, place(call, &winograd->others) + line * LANES);
+}
+
+/* Sums over the tiles of a slice, a range at a time, which the thread takes to points for itself. */
+static void sum_slice(const struct winograd *winograd, const struct call *call, int64_t slice) {
+    const int64_t points = (int64_t)winograd->family->points * winograd->family->points,
+                  items = winograd->from * winograd->pairs,
+                  begin = winograd->count * slice / winograd->slices,
+                  end = winograd->count * (slice + 1) / winograd->slices;
+    for (int64_t first = begin; first < end; first += winograd->range) {
+        const int64_t count = least(end - first, winograd->range);
+        for (int64_t line = 0; line < count; line += WINOGRAD_ROWS)
+            take_both(winograd, call, first + line, line);
+        for (int64_t point = 0; point < points; point++)
+            for (int64_t item = 0; item < items; item++)
+                sum_tiles(winograd, call, count, item, point, first > begin,
+                          sums_at(winograd, call, slice, item));
+    }
+}
+
+/* Adds up the slices' sums. */
+static float *add_slices(const struct winograd *winograd, const struct call *call, int64_t item) {
+    float *sums = sums_at(winograd, call, 0, item);
+    for (int64_t slice = 1; slice < winograd->slices; slice++) {
+        const float *more = sums_at(winograd, call, slice, item);
+        for (int64_t i = 0; i < winograd->sums_size; i += LANES)
+            vector_store(sums + i, vector_load(sums + i) + vector_load(more + i));
+    }
+    return sums;
+}
+
+/* Many tiles: threads share out slices of them. */
+static void sum_slices(const struct winograd *winograd, const struct call *call) {
+#pragma omp for schedule(dynamic)
+    for (int64_t slice = 0; slice < winograd->slices; slice++) sum_slice(winograd, call, slice);
+#pragma omp for schedule(static)
+    for (int64_t item = 0; item < winograd->from * winograd->pairs; item++)
+        make_weights(winograd, call, item, add_slices(winograd, call, item));
+}
+
+/* Few tiles and many weights: threads share out the weights, whose sums need not stay. */
+static void sum_items(const struct winograd *winograd, const struct call *call) {
+    const int64_t points = (int64_t)winograd->family->points * winograd->family->points;
+#pragma omp for schedule(static)
+    for (int64_t line = 0; line < winograd->count; line += WINOGRAD_ROWS)
+        take_both(winograd, call, line, line);
+#pragma omp for schedule(dynamic)
+    for (int64_t item = 0; item < winograd->from * winograd->pairs; item++) {
+        float *sums = (float *)call->workspace + winograd->sums + omp_get_thread_num() * winograd->sums_size;
+        for (int64_t point = 0; point < points; point++)
+            sum_tiles(winograd, call, winograd->count, item, point, false, sums);
+        make_weights(winograd, call, item, sums);
+    }
+}
+
 void winograd_weights(struct call *call) {
     const struct winograd *winograd = call->prepared;
-    const int64_t pairs = (winograd->to + 1) / 2;
 #pragma omp parallel num_threads(call->device->threads)
-    for (int64_t range = 0; range < winograd->ranges; range++) {
-        const int64_t first = range * winograd->range,
-                      count = least(winograd->count - first, winograd->range);
-#pragma omp for schedule(static)
-        for (int64_t line = 0; line < count; line += WINOGRAD_ROWS) {
-            take_windows(winograd, call, first + line, 0, 0, winograd->from, WINOGRAD_ROWS,
-                         place(call, &winograd->windows) + line * LANES);
-            const struct slice slice = {call->in[1].data, first + line, 0},
-                               next = {call->in[1].data, first + line + WINOGRAD_ROWS, 0};
-            take_slice(winograd, &winograd->tile, winograd->family->tile_to_points, &slice, &next,
-                       winograd->to, &winograd->others, place(call, &winograd->others) + line * LANES);
-        }
-#pragma omp for schedule(dynamic)
-        for (int64_t i = 0; i < winograd->from * pairs; i++) {
-            const int64_t block = i / pairs, other = i % pairs * 2;
-            const int vectors = winograd->to - other > 1 ? 2 : 1;
-            float *sums = (float *)call->workspace + winograd->sums +
-                          (winograd->ranges > 1 ? i : omp_get_thread_num()) * winograd->sums_size;
-            sum_pair(winograd, call, count, block, other, vectors, range > 0, sums);
-            if (range == winograd->ranges - 1) make_weights(winograd, call, block, other, vectors, sums);
-        }
-    }
+    if (winograd->slices > 1)
+        sum_slices(winograd, call);
+    else
+        sum_items(winograd, call);
 }

@@ -140,8 +140,10 @@ static void lay_out_weights(struct call *call, struct winograd *winograd, int ou
     if (winograd->inner > 1) planes->part = LANES * LANES;
 }
 
-/* What is worked on at a time: bytes of sums, or of windows and gradient; tiles; channels that are summed over. */
-enum { CACHED = 512 << 10, SHARED = 8 << 20, TILES = 256, GROUP = 64 };
+/* conv2d and conv2d_image: bytes of sums, tiles, and channels that are worked on at a time. */
+enum { CACHED = 512 << 10, TILES = 256, GROUP = 64 };
+/* conv2d_weight: tiles that are worked on at a time, and the most slices of tiles and bytes of their sums. */
+enum { RANGE = 64, SLICES = 16, SUMS = 64 << 20 };
 
 static void divide_tiles(struct winograd *winograd, int64_t bytes_of_tile, int64_t room) {
     const int64_t most = least(room / bytes_of_tile, TILES) / WINOGRAD_ROWS * WINOGRAD_ROWS;
@@ -170,18 +172,21 @@ static void plan_images(struct winograd *winograd, struct call *call) {
 }
 
 static void plan_weights(struct winograd *winograd, struct call *call) {
-    const int64_t points = (int64_t)winograd->family->points * winograd->family->points,
-                  line = points * LANES * (int64_t)sizeof(float), pairs = (winograd->to + 1) / 2;
-    divide_tiles(winograd, line * (winograd->from * winograd->parts + winograd->to), SHARED);
-    lay_out_windows(call, winograd, 1, winograd->from, winograd->range, false);
-    lay_out(call, winograd, &winograd->others, 1, winograd->to, winograd->range, false);
+    const int64_t points = (int64_t)winograd->family->points * winograd->family->points;
+    winograd->pairs = (winograd->to + 1) / 2;
+    winograd->sums_size = points * winograd->parts * 2 * LANES * LANES;
+    const int64_t items = winograd->from * winograd->pairs, all = items * winograd->sums_size,
+                  most = least(SLICES, SUMS / (all * (int64_t)sizeof(float)));
+    winograd->slices = least(winograd->count / (2 * RANGE), most);
+    if (winograd->slices < 2) winograd->slices = 1;
+    const bool own = winograd->slices > 1;
+    winograd->range = own ? RANGE : round_up(winograd->count, WINOGRAD_ROWS);
+    lay_out_windows(call, winograd, 1, winograd->from, winograd->range, own);
+    lay_out(call, winograd, &winograd->others, 1, winograd->to, winograd->range, own);
     winograd->others.channels = winograd->others.block;
     winograd->sums = (int64_t)(call->workspace_bytes / sizeof(float));
-    winograd->sums_size = points * winograd->parts * 2 * LANES * LANES;
     call->workspace_bytes +=
-        (size_t)((winograd->ranges > 1 ? winograd->from * pairs : call->device->threads) *
-                 winograd->sums_size) *
-        sizeof(float);
+        (size_t)(own ? winograd->slices * all : call->device->threads * winograd->sums_size) * sizeof(float);
 }
 
 /* ---- preparing ---- */

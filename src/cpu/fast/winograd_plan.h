@@ -36,7 +36,10 @@ struct winograd {
     struct grid window, tile;               /* of the side of which windows are taken, and of the other */
     int64_t lane, line;                     /* strides of the weight: between lanes, between lines */
     struct planes windows, weights, others; /* others: sums, or the transformed gradient */
-    int64_t sums, sums_size; /* conv2d_weight: their place, and floats of one block of channels by two */
+    int64_t pairs,
+        slices; /* conv2d_weight: pairs of blocks of `to`; into how many slices tiles are shared out, 1: none */
+    int64_t sums,
+        sums_size; /* conv2d_weight: their place, and floats of one block of channels and one pair */
     int64_t tap_rows[2][WINOGRAD_POINTS], tap_columns[2][WINOGRAD_POINTS];
     int64_t nowhere[WINOGRAD_POINTS];
     int64_t table[];
