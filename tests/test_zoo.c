@@ -50,6 +50,33 @@ Test(zoo, sizes_are_the_published_ones) {
     }
 }
 
+/* The guide's table has what `cupel plan` prints. */
+Test(zoo, the_guide_tells_their_sizes) {
+    size_t length;
+    char *guide = read_whole(CUPEL_SOURCE_DIR "/docs/guide.md", &length);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct cupel_model *model = model_of(sizes[i].file, (const char *[]){sizes[i].setting, NULL});
+        int count;
+        double flops = 0;
+        const struct cupel_layer_info *layers = cupel_network_layers(cupel_model_network(model, 0), &count);
+        for (int j = 0; j < count; j++) flops += layers[j].flops;
+        char name[60], numbers[100], *row = guide;
+        const int millions = (int)(sizes[i].parameters / 1000000),
+                  rest = (int)(sizes[i].parameters % 1000000);
+        snprintf(name, sizeof name, "| `%s` |", sizes[i].file);
+        snprintf(numbers, sizeof numbers,
+                 sizes[i].setting ? "%d,%03d,%03d parameters and takes %.4f" : "| %d,%03d,%03d | %.4f |",
+                 millions, rest / 1000, rest % 1000, flops / 1e6);
+        if (!sizes[i].setting) row = strstr(guide, name);
+        cr_assert_not_null(row, "the guide has no %s", name);
+        char *found = strstr(row, numbers);
+        cr_expect(found && (sizes[i].setting || !memchr(row, '\n', (size_t)(found - row))),
+                  "%s: the guide does not say %s", name, numbers);
+        cupel_model_free(model);
+    }
+    free(guide);
+}
+
 /* Some of each kind of torchvision's names; tests/parity_zoo.py compares all. */
 static const struct {
     const char *file, *name;
@@ -110,7 +137,7 @@ Test(zoo, resnet_trains_on_cifar) {
               outcome.out);
 }
 
-/* ---- auxiliary heads ---- */
+/* ---- what they needed ---- */
 
 static const char heads_text[] =
     "task: classify\n"                                                                /* 1 */
@@ -125,16 +152,11 @@ static const char heads_text[] =
     "      - linear: {name: last, from: flatten1, out: 4, bias: false, init: zeros}\n"       /* 10 */
     "train: {optimizer: {sgd: {lr: 1.0e-20}}, batch: 16, steps: 1, label_smoothing: 0.1}\n"; /* 11 */
 
-/* Every head of zeros has a loss of log(4) and one gradient, which its weight multiplies; an evaluation has none of them. */
-Test(zoo, auxiliary_heads_count_by_their_weights_in_training) {
-    char setting[400], *batch_path = temporary_path("batch"), *out = temporary_path("out");
+/* What one step of the model on a batch of three images dumps, to be freed. */
+static struct cupel_weights dump_of(const struct cupel_model *model) {
+    char *batch_path = temporary_path("batch"), *out = temporary_path("out");
     struct cupel_error error = {0};
     struct cupel_weights batch = {0}, dump = {0};
-    struct cupel_model *model;
-    snprintf(setting, sizeof setting, "data.path=%s", tiny_set());
-    cr_assert_eq(cupel_model_read_text("m.yaml", heads_text, strlen(heads_text), (const char *[]){setting}, 1,
-                                       &model, &error),
-                 CUPEL_OK, "%s", error.message);
     cupel_weights_add(&batch, "image", CUPEL_F32, &CUPEL_SHAPE(3, 1, 8, 8), NULL, &error);
     cupel_weights_add(&batch, "label", CUPEL_I32, &CUPEL_SHAPE(3), NULL, &error);
     float *pixels = batch.tensors[0].data;
@@ -143,19 +165,37 @@ Test(zoo, auxiliary_heads_count_by_their_weights_in_training) {
     cr_assert_eq(cupel_dump(model, &plainly, NULL, batch_path, 1, out, &error), CUPEL_OK, "%s",
                  error.message);
     cr_assert_eq(cupel_weights_load(out, &dump, &error), CUPEL_OK, "%s", error.message);
-    const float *loss = cupel_weights_find(&dump, "loss/loss")->data;
-    cr_expect_float_eq((double)*loss, 3.5 * log(4), 1e-5, "%g", (double)*loss);
-    const float *one = cupel_weights_find(&dump, "grad/net.one.weight")->data,
-                *two = cupel_weights_find(&dump, "grad/net.two.weight")->data,
-                *last = cupel_weights_find(&dump, "grad/net.last.weight")->data;
-    cr_assert_neq(last[5], 0);
-    cr_expect_float_eq((double)one[5], 0.5 * (double)last[5], 1e-6);
-    cr_expect_float_eq((double)two[5], 2 * (double)last[5], 1e-6);
+    cupel_weights_free(&batch);
+    free(batch_path);
+    free(out);
+    return dump;
+}
+
+static double value_of(const struct cupel_weights *dump, const char *name, int index) {
+    const struct cupel_weight *found = cupel_weights_find(dump, name);
+    cr_assert_not_null(found, "%s", name);
+    return (double)((const float *)found->data)[index];
+}
+
+/* Every head of zeros has a loss of log(4) and one gradient, which its weight multiplies; an evaluation has none of them. */
+Test(zoo, auxiliary_heads_count_by_their_weights_in_training) {
+    char setting[400];
+    struct cupel_error error = {0};
+    struct cupel_model *model;
+    snprintf(setting, sizeof setting, "data.path=%s", tiny_set());
+    cr_assert_eq(cupel_model_read_text("m.yaml", heads_text, strlen(heads_text), (const char *[]){setting}, 1,
+                                       &model, &error),
+                 CUPEL_OK, "%s", error.message);
+    struct cupel_weights dump = dump_of(model);
+    cr_expect_float_eq(value_of(&dump, "loss/loss", 0), 3.5 * log(4), 1e-5);
+    const double last = value_of(&dump, "grad/net.last.weight", 5);
+    cr_assert_neq(last, 0);
+    cr_expect_float_eq(value_of(&dump, "grad/net.one.weight", 5), 0.5 * last, 1e-6);
+    cr_expect_float_eq(value_of(&dump, "grad/net.two.weight", 5), 2 * last, 1e-6);
     struct cupel_train_result result = train(
         model, &(struct cupel_train_options){.run = plainly, .out = temporary_path("run")}, CUPEL_OK, NULL);
     cr_expect_float_eq(result.evaluation.loss, log(4), 1e-5, "%g", result.evaluation.loss);
     cupel_train_result_free(&result);
-    cupel_weights_free(&batch);
     cupel_weights_free(&dump);
     cupel_model_free(model);
 }
@@ -194,4 +234,35 @@ Test(zoo, auxiliary_heads_are_no_part_of_gans) {
     cr_expect_eq(cupel_model_read(CUPEL_SOURCE_DIR "/models/dcgan28.yaml", &setting, 1, &model, &error),
                  CUPEL_INVALID);
     cr_expect(strstr(error.message, "'auxiliary' belongs to task classify; remove it"), "%s", error.message);
+}
+
+/* As torch.nn.ReLU6: from 0 to 6, and no gradient at 0. */
+Test(zoo, relu6_has_two_ends) {
+    static const struct {
+        const char *init;
+        double value;
+        bool slope;
+    } cases[] = {{"{constant: [0]}", 0, false},
+                 {"{constant: [0.01]}", 0.01 * 189, true},
+                 {"{constant: [-1]}", 0, false},
+                 {"{constant: [1]}", 6, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char layers[400];
+        struct cupel_error error = {0};
+        struct cupel_model *model;
+        snprintf(layers, sizeof layers,
+                 "networks.net.layers=[flatten, linear: {name: one, out: 2, bias: false, init: %s}, relu6: "
+                 "{name: six}, "
+                 "linear: {out: 4}]",
+                 cases[i].init);
+        cr_assert_eq(cupel_model_read_text("m.yaml", heads_text, strlen(heads_text), (const char *[]){layers},
+                                           1, &model, &error),
+                     CUPEL_OK, "%s", error.message);
+        struct cupel_weights dump = dump_of(model);
+        cr_expect_float_eq(value_of(&dump, "act/net.six", 0), cases[i].value, 1e-5, "%s: %g", cases[i].init,
+                           value_of(&dump, "act/net.six", 0));
+        cr_expect_eq(value_of(&dump, "grad/net.one.weight", 5) != 0, cases[i].slope, "%s", cases[i].init);
+        cupel_weights_free(&dump);
+        cupel_model_free(model);
+    }
 }

@@ -68,7 +68,7 @@ class ZFNet(nn.Module):
 
     def features(self, x):
         for conv in (self.conv1, self.conv2):
-            x = F.local_response_norm(F.max_pool2d(F.relu(conv(x)), 3, 2, 1), 5, 1e-4, 0.75, 2)
+            x = F.local_response_norm(F.max_pool2d(F.relu(conv(x)), 3, 2, 1), 5, 5e-4, 0.75, 2)
         x = F.relu(self.conv5(F.relu(self.conv4(F.relu(self.conv3(x))))))
         return F.max_pool2d(x, 3, 2).flatten(1)
 

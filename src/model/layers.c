@@ -268,8 +268,9 @@ static struct cupel_tensor *build_minibatch_std(struct builder *builder, const s
     return cupel_minibatch_std(x[0], layer->arguments.group);
 }
 
+/* Of relu first, because at 0 its gradient is 0, as that of torch.nn.ReLU6, and a normalisation before it can apply it. */
 static struct cupel_tensor *relu6(struct cupel_tensor *x) {
-    return cupel_clamp(x, 0, 6);
+    return cupel_clamp(cupel_relu(x), 0, 6);
 }
 
 static struct cupel_tensor *build_leaky_relu(struct builder *builder, const struct layer *layer,
