@@ -148,6 +148,31 @@ static void run_move(struct call *call) {
     }
 }
 
+/* The same of images that lie pixel by pixel, the batch innermost. */
+static void run_move_together(struct call *call) {
+    const struct view *x = &call->in[0];
+    const struct image_move move = node_move(call->node);
+    const int64_t images = x->shape.dim[0], planes = x->shape.dim[1];
+    const int height = (int)x->shape.dim[2], width = (int)x->shape.dim[3];
+    struct moved_image *moved = call->workspace;
+    for (int64_t n = 0; n < images; n++) move_image(&moved[n], &move, call->in[1].data, n, height, width);
+#pragma omp parallel for schedule(static) \
+    num_threads(call->device->threads) if (view_count(x) > FAST_SERIAL_HEAVY)
+    for (int64_t row = 0; row < planes * height; row++) {
+        const int64_t plane = row / height * x->stride[1];
+        for (int w = 0; w < width; w++) {
+            const int at_h = (int)(row % height);
+            const float *from = (const float *)x->data + plane;
+            float *to = (float *)call->out[0].data + plane + at_h * x->stride[2] + w * x->stride[3];
+            for (int64_t n = 0; n < images; n++) {
+                int from_h = at_h, from_w = w;
+                const bool inside = moved_from(&moved[n], height, width, &from_h, &from_w);
+                to[n] = inside ? from[from_h * x->stride[2] + from_w * x->stride[3] + n] : 0;
+            }
+        }
+    }
+}
+
 /* Whether kernels that go through both sides alike can serve: one layout, and for `images` the batch outermost. */
 static bool alike(const struct call *call, bool images) {
     const struct view *x = &call->in[0], *y = &call->out[0];
@@ -158,6 +183,29 @@ static bool alike(const struct call *call, bool images) {
 FAST_PREPARE(uniform, true)
 FAST_PREPARE(normal, true)
 FAST_PREPARE(dropout, alike(call, false))
-FAST_PREPARE_AS(random_flip, run_move, alike(call, true))
-FAST_PREPARE_AS(random_crop, run_move, alike(call, true))
-FAST_PREPARE_AS(cutout, run_move, alike(call, true))
+
+static enum cupel_status prepare_move(struct call *call) {
+    const struct view *x = &call->in[0];
+    const bool together =
+        alike(call, false) && x->stride[0] == 1 && cupel_dtype_size(x->dtype) == sizeof(float);
+    if (!together && !alike(call, true)) return CUPEL_OK;
+    call->kernel = together ? run_move_together : run_move;
+    call->workspace_bytes = together ? (size_t)x->shape.dim[0] * sizeof(struct moved_image) : 0;
+    call->engine = "cpu";
+    return CUPEL_OK;
+}
+
+enum cupel_status fast_random_flip(struct call *call, struct cupel_error *error) {
+    (void)error;
+    return prepare_move(call);
+}
+
+enum cupel_status fast_random_crop(struct call *call, struct cupel_error *error) {
+    (void)error;
+    return prepare_move(call);
+}
+
+enum cupel_status fast_cutout(struct call *call, struct cupel_error *error) {
+    (void)error;
+    return prepare_move(call);
+}
