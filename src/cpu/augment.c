@@ -82,7 +82,7 @@ KERNEL(color_jitter) {
     for (int64_t n = 0; n < dim[0]; n++) {
         struct jittered image;
         jitter_image(&image, &how, call->in[3].data, n);
-        double mean = 0, colour[3];
+        double mean = 0, colour[3] = {0};
         for (int64_t i = 0; i < pixels; i++) {
             read_colour(call, n, i / dim[3], i % dim[3], (double)image.brightness, colour);
             mean += grey(colour, channels) / (double)pixels;
