@@ -109,7 +109,7 @@ extern "C" kernel_status kernel_random_affine(const void *x, const struct kernel
                                               enum kernel_type type, const int64_t *rng,
                                               const struct image_affine *how, void *stream) {
     const int64_t images = y_view->dim[0];
-    const dim3 blocks(blocks_for(y_view->dim[2] * y_view->dim[3], threads, 1024),
+    const dim3 blocks(blocks_for(y_view->dim[2] * y_view->dim[3], threads, 32),
                       static_cast<unsigned>(images < most_images ? images : most_images));
     WITH_TYPE(type, T,
               LAUNCH((random_affine<T>), blocks, threads, 0, stream, static_cast<const T *>(x), *x_view, fill,

@@ -24,6 +24,8 @@ CASES(random_affine) = {
     MADE("all", PICTURES(9, 3, 11, 13), 30, 0.2, 0.5, 1),
     MADE("blocks", PICTURES(3, 2, 17, 31), 15, 0.1, 0.9, 0.2),
     MADE("planes", PICTURES(2, 1, 28, 28), 10, 0.1, 0.9, 0.2),
+    /* more than the blocks of an image do in one round */
+    MADE("large", PICTURES(1, 1, 91, 93), 10, 0.1, 0.9, 0.2),
     {0},
 };
 
