@@ -7,7 +7,7 @@
 #include "bench.h"
 #include "evaluate.h"
 #include "golden.h"
-#include "train/batch.h"
+#include "train/classify.h"
 #include "training.h"
 
 /* ---- PyTorch ---- */
@@ -228,6 +228,71 @@ Test(augment, images_are_mixed_with_the_next_by_a_share_that_is_drawn_anew) {
     setup.data = &plain;
     cr_expect(batch_mix(&setup, x, &alone) == x && !alone.share && !alone.others);
     cupel_graph_free(graph);
+}
+
+enum { MIXED = 4 };
+
+/* The mean cross entropy of the logits [MIXED, TINY_CLASSES] with labels that are i + away, modulo the classes. */
+static double cross_entropy(const float *logits, int away) {
+    double loss = 0;
+    for (int i = 0; i < MIXED; i++, logits += TINY_CLASSES) {
+        double sum = 0;
+        for (int c = 0; c < TINY_CLASSES; c++) sum += exp((double)logits[c]);
+        loss += (log(sum) - (double)logits[(i + away) % TINY_CLASSES]) / MIXED;
+    }
+    return loss;
+}
+
+static int right_answers(const float *logits, int away) {
+    int right = 0;
+    for (int i = 0; i < MIXED; i++, logits += TINY_CLASSES) {
+        int best = 0;
+        for (int c = 1; c < TINY_CLASSES; c++) best = logits[c] > logits[best] ? c : best;
+        right += best == (i + away) % TINY_CLASSES;
+    }
+    return right;
+}
+
+/* A step on images whose labels are 0, 1, 2, 3 to the part `share` and 1, 2, 3, 0 to the rest. */
+static void judge_mixture(const struct cupel_model *model, float share) {
+    const int32_t labels[MIXED] = {0, 1, 2, 3}, others[MIXED] = {1, 2, 3, 0};
+    static float pixels[MIXED * TINY_SIDE * TINY_SIDE];
+    float loss, right, logits[MIXED * TINY_CLASSES];
+    struct setup setup;
+    struct cupel_error error = {0};
+    cr_assert_eq(setup_open(model, &plainly, &setup, &error), CUPEL_OK, "%s", error.message);
+    struct cupel_graph *graph = cupel_graph_new(CUPEL_F32);
+    for (int i = 0; i < MIXED * TINY_SIDE * TINY_SIDE; i++) pixels[i] = (float)(i * 37 % 101) / 50 - 1;
+    const struct targets targets = {.labels = cupel_constant(graph, CUPEL_I32, &CUPEL_SHAPE(MIXED), labels),
+                                    .others = cupel_constant(graph, CUPEL_I32, &CUPEL_SHAPE(MIXED), others),
+                                    .share = cupel_constant(graph, CUPEL_F32, &CUPEL_SCALAR, &share)};
+    struct training training = {0};
+    training_append(&setup, graph,
+                    cupel_constant(graph, CUPEL_F32, &CUPEL_SHAPE(MIXED, 1, TINY_SIDE, TINY_SIDE), pixels),
+                    &targets, 1, &training);
+    struct cupel_tensor *out[] = {training.loss, training_right(training.logits, &targets), training.logits};
+    struct cupel_plan *plan;
+    cr_assert_eq(cupel_compile(setup.store, graph, out, 3, &setup.plan, &plan, &error), CUPEL_OK, "%s",
+                 error.message);
+    cupel_run(plan, &error);
+    cupel_plan_read(plan, 0, &loss, sizeof loss, &error);
+    cupel_plan_read(plan, 1, &right, sizeof right, &error);
+    cupel_plan_read(plan, 2, logits, sizeof logits, &error);
+    cr_assert_eq(error.status, CUPEL_OK, "%s", error.message);
+    const double of_labels = cross_entropy(logits, 0), of_others = cross_entropy(logits, 1);
+    cr_expect_gt(fabs(of_labels - of_others), 1e-3);
+    cr_expect_float_eq((double)loss, (double)share * of_labels + (1 - (double)share) * of_others, 1e-5);
+    cr_expect_eq(right, right_answers(logits, share > 0.5f ? 0 : 1), "share %g", (double)share);
+    cupel_plan_free(plan);
+    cupel_graph_free(graph);
+    setup_close(&setup);
+}
+
+Test(augment, the_loss_of_a_mixture_is_that_of_both_labels) {
+    struct cupel_model *model = tiny_model("epochs: 1, optimizer: {sgd: {lr: 0.1}}", "");
+    judge_mixture(model, 0.25f);
+    judge_mixture(model, 0.75f);
+    cupel_model_free(model);
 }
 
 /* ---- what is refused ---- */

@@ -29,8 +29,7 @@ static struct cupel_tensor *training_loss(const struct setup *setup, struct cupe
     return mixed(targets->share, loss, loss_of(setup, logits, targets->others));
 }
 
-/* Right answers; that to a mixture is the label of its larger part. */
-static struct cupel_tensor *right_answers(struct cupel_tensor *logits, const struct targets *targets) {
+struct cupel_tensor *training_right(struct cupel_tensor *logits, const struct targets *targets) {
     struct cupel_tensor *right = cupel_correct(logits, targets->labels, 1);
     if (!targets->share) return right;
     return mixed(cupel_step(cupel_scale(targets->share, 1, -0.5)), right,
@@ -80,7 +79,7 @@ enum cupel_status training_compile(const struct setup *setup, const struct sampl
     struct cupel_tensor *images = batch_next(setup, graph, samples, batch, &targets.labels);
     images = batch_mix(setup, batch_augment(setup, images), &targets);
     training_append(setup, graph, images, &targets, epoch_steps, &training);
-    struct cupel_tensor *right = right_answers(training.logits, &targets);
+    struct cupel_tensor *right = training_right(training.logits, &targets);
     metrics_add(graph, TRAIN_METRICS,
                 (struct cupel_tensor *[]){training.loss, cupel_scale(right, 1.0 / (double)batch, 0),
                                           loss_is_finite(training.loss)},

@@ -23,6 +23,9 @@ struct training {
 void training_append(const struct setup *setup, struct cupel_graph *graph, struct cupel_tensor *images,
                      const struct targets *targets, int64_t epoch_steps, struct training *training);
 
+/* How many answers are right, a real scalar; to a mixture it is the label of its larger part. */
+struct cupel_tensor *training_right(struct cupel_tensor *logits, const struct targets *targets);
+
 /* Compiles a training step on the next `batch` samples. */
 enum cupel_status training_compile(const struct setup *setup, const struct samples *samples, int64_t batch,
                                    int64_t epoch_steps, struct cupel_plan **plan, struct cupel_error *error);
