@@ -57,14 +57,20 @@ Test(data_run, a_classifier_learns_a_folder) {
     cr_expect(strstr(outcome.out, ", on 6 images\n"), "%s", outcome.out);
     outcome = run_cupel("eval f.yaml --weights runs/f/best.safetensors --skip-bad --device cpu");
     cr_expect(outcome.status == 0 && strstr(outcome.out, "accuracy  100.00 %"), "%s", outcome.err);
+    cr_expect(strstr(outcome.out, "    1  right                   3   100.00 %"), "%s", outcome.out);
     cr_expect(strstr(outcome.err, "note: 1 bad file is left out; the first: pictures/left/010.png: is no"),
               "%s", outcome.err);
     outcome =
         run_cupel("predict f.yaml --weights runs/f/best.safetensors pictures/left/000.png --device cpu");
     cr_expect(outcome.status == 0 && strstr(outcome.out, "pictures/left/000.png\n"), "%s", outcome.err);
     const char *first = strchr(outcome.out, '\n');
-    cr_expect(first && strstr(first, " %  0\n") && strstr(first, " %  0\n") < strstr(first, " %  1\n"), "%s",
-              outcome.out);
+    cr_expect(first && strstr(first, " %  left\n") &&
+                  strstr(first, " %  left\n") < strstr(first, " %  right\n"),
+              "%s", outcome.out);
+    outcome = run_shell(
+        "$CUPEL predict f.yaml --weights runs/f/best.safetensors --set data.path=gone "
+        "pictures/left/000.png --device cpu && grep -c '<th>left</th><th>right</th>' runs/f/report.html");
+    cr_expect(outcome.status == 0 && strstr(outcome.out, " %  0\n"), "%s%s", outcome.out, outcome.err);
     outcome = run_cupel(
         "train f.yaml --set data.resize=false --set data.shape=[1,8,9] --device cpu --out other --skip-bad");
     cr_expect(outcome.status == 2 && strstr(outcome.err, "left/000.png: is 12 pixels wide and 9 high, but"),

@@ -99,6 +99,18 @@ void cupel_dataset_statistics(const struct cupel_dataset *dataset, double *mean,
 /* Frees the images and labels and zeroes the set. */
 void cupel_dataset_free(struct cupel_dataset *dataset);
 
+/* Names of classes, in the order of their labels; none is known where `count` is 0. */
+struct cupel_class_names {
+    char **names;
+    int64_t count;
+};
+
+/* The names of the classes of a folder's set, which are those of its directories; no image is looked at. Sets of other formats
+ * and flat folders have none. Free them with cupel_class_names_free. Statuses as for cupel_dataset_open. */
+enum cupel_status cupel_dataset_class_names(const struct cupel_dataset_spec *spec,
+                                            struct cupel_class_names *names, struct cupel_error *error);
+void cupel_class_names_free(struct cupel_class_names *names);
+
 /* ---- looking through a set ---- */
 
 struct cupel_dataset_class {

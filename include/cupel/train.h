@@ -15,6 +15,7 @@
 
 #include <signal.h>
 
+#include "cupel/data.h"
 #include "cupel/model.h"
 #include "cupel/plan.h"
 
@@ -245,6 +246,11 @@ enum cupel_status cupel_evaluate(const struct cupel_model *model, const struct c
 enum cupel_status cupel_predict(const struct cupel_model *model, const struct cupel_run_options *options,
                                 const char *weights, const uint8_t *images, int64_t count,
                                 float *probabilities, struct cupel_error *error);
+
+/* The names of the model's classes: those that the model file gives, otherwise those of the directories of its folder of images,
+ * where that can be listed and has as many. Free them with cupel_class_names_free. */
+void cupel_class_names(const struct cupel_model *model, const struct cupel_run_options *options,
+                       struct cupel_class_names *names);
 
 /* Runs `steps` training steps on one batch from the safetensors file `batch`, with `image` f32 [N,
  * data.shape], already normalised, and `label` i32 or i64 [N], and writes to the safetensors file `out`:

@@ -81,9 +81,8 @@ const char *time_text(double seconds) {
     return text;
 }
 
-const char *class_text(const struct cupel_model *model, int64_t class) {
-    const struct cupel_data_settings *data = cupel_model_data(model);
-    if (data->class_names) return data->class_names[class];
+const char *class_text(const struct cupel_class_names *names, int64_t class) {
+    if (names->count) return names->names[class];
     char *text = text_room();
     snprintf(text, TEXT_ROOM, "%" PRId64, class);
     return text;

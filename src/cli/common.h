@@ -22,7 +22,7 @@ const char *count_text(int64_t number);
 /* "3.2 s", "4 min 10 s", "2 h 3 min"; static as above. */
 const char *time_text(double seconds);
 
-/* The name of a class, or its number when the model names none; static as above. */
-const char *class_text(const struct cupel_model *model, int64_t class);
+/* The name of a class, or its number when names are not known; static as above. */
+const char *class_text(const struct cupel_class_names *names, int64_t class);
 
 #endif

@@ -16,22 +16,21 @@ static int64_t worst_mistake(const struct cupel_evaluation *evaluation, int64_t 
     return worst;
 }
 
-static void print_classes(const struct cupel_model *model, const struct cupel_evaluation *evaluation) {
+static void print_classes(const struct cupel_class_names *names, const struct cupel_evaluation *evaluation) {
     printf("\n%5s  %-*s %8s %10s   %s\n", "class", NAME_WIDTH, "", "images", "accuracy",
            "most often taken for");
     for (int64_t label = 0; label < evaluation->classes; label++) {
         const int32_t *row = evaluation->confusion + label * evaluation->classes;
-        const char *name = class_text(model, label);
+        const char *name = names->count ? names->names[label] : "";
         int64_t count = 0, worst = worst_mistake(evaluation, label);
         for (int64_t c = 0; c < evaluation->classes; c++) count += row[c];
-        printf("%5" PRId64 "  %-*s %8s", label, NAME_WIDTH, cupel_model_data(model)->class_names ? name : "",
-               count_text(count));
+        printf("%5" PRId64 "  %-*s %8s", label, NAME_WIDTH, name, count_text(count));
         if (count)
             printf(" %8.2f %%", 100.0 * row[label] / (double)count);
         else
             printf(" %10s", "-");
         if (worst >= 0)
-            printf("   %s (%.1f %%)", class_text(model, worst), 100.0 * row[worst] / (double)count);
+            printf("   %s (%.1f %%)", class_text(names, worst), 100.0 * row[worst] / (double)count);
         putchar('\n');
     }
 }
@@ -58,6 +57,7 @@ static enum cupel_status print_accuracy(const struct cupel_model *model, const s
                                         struct cupel_error *error) {
     struct cupel_run_options options = run_options(arguments);
     struct cupel_evaluation evaluation = {0};
+    struct cupel_class_names names;
     if (arguments->features || arguments->features_weights || arguments->count)
         return cupel_fail(error, CUPEL_INVALID, "%s: --features, --features-weights and --n are for gans",
                           cupel_model_name(model));
@@ -66,7 +66,9 @@ static enum cupel_status print_accuracy(const struct cupel_model *model, const s
            count_text(evaluation.count));
     printf("loss      %.4f\naccuracy  %.2f %%\n", evaluation.loss, 100 * evaluation.accuracy);
     if (evaluation.classes > 5) printf("top-5     %.2f %%\n", 100 * evaluation.top5);
-    print_classes(model, &evaluation);
+    cupel_class_names(model, &options, &names);
+    print_classes(&names, &evaluation);
+    cupel_class_names_free(&names);
     print_matrix(&evaluation);
     cupel_evaluation_free(&evaluation);
     return CUPEL_OK;

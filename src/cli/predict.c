@@ -29,8 +29,9 @@ static enum cupel_status read_image(const char *path, const struct cupel_data_se
     return status;
 }
 
-static void print_classes(const struct cupel_model *model, const char *path, const float *probabilities) {
-    int64_t classes = cupel_model_data(model)->classes, shown[MOST_SHOWN];
+static void print_classes(const struct cupel_class_names *names, int64_t classes, const char *path,
+                          const float *probabilities) {
+    int64_t shown[MOST_SHOWN];
     int count = classes < MOST_SHOWN ? (int)classes : MOST_SHOWN;
     printf("%s\n", path);
     for (int i = 0; i < count; i++) {
@@ -40,7 +41,7 @@ static void print_classes(const struct cupel_model *model, const char *path, con
             for (int j = 0; j < i; j++) taken |= shown[j] == c;
             if (!taken && (shown[i] < 0 || probabilities[c] > probabilities[shown[i]])) shown[i] = c;
         }
-        printf("  %6.2f %%  %s\n", 100.0 * (double)probabilities[shown[i]], class_text(model, shown[i]));
+        printf("  %6.2f %%  %s\n", 100.0 * (double)probabilities[shown[i]], class_text(names, shown[i]));
     }
 }
 
@@ -53,8 +54,11 @@ static enum cupel_status predict(const struct cupel_model *model, const struct a
             read_image(arguments->images[i], data, pixels + i * cupel_shape_count(&data->shape), error));
     CUPEL_TRY(cupel_predict(model, &options, arguments->weights, pixels, arguments->image_count,
                             probabilities, error));
+    struct cupel_class_names names;
+    cupel_class_names(model, &options, &names);
     for (int i = 0; i < arguments->image_count; i++)
-        print_classes(model, arguments->images[i], probabilities + i * data->classes);
+        print_classes(&names, data->classes, arguments->images[i], probabilities + i * data->classes);
+    cupel_class_names_free(&names);
     return CUPEL_OK;
 }
 

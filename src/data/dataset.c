@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cupel/data.h"
+#include "data/folder.h"
 #include "data/formats.h"
 #include "data/source.h"
 
@@ -61,4 +62,19 @@ void cupel_dataset_free(struct cupel_dataset *dataset) {
         if (splits[i]->source) splits[i]->source->free(splits[i]->source);
     }
     *dataset = (struct cupel_dataset){0};
+}
+
+enum cupel_status cupel_dataset_class_names(const struct cupel_dataset_spec *spec,
+                                            struct cupel_class_names *names, struct cupel_error *error) {
+    *names = (struct cupel_class_names){0};
+    if (strcmp(spec->format, "folder") != 0) return CUPEL_OK;
+    const enum cupel_status status = folder_class_names(spec->path, names, error);
+    if (status) cupel_class_names_free(names);
+    return status;
+}
+
+void cupel_class_names_free(struct cupel_class_names *names) {
+    for (int64_t i = 0; i < names->count; i++) free(names->names[i]);
+    free(names->names);
+    *names = (struct cupel_class_names){0};
 }

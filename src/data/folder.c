@@ -1,6 +1,8 @@
 /* Directories of images as data sets. */
 #include "data/folder.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -30,8 +32,35 @@ static bool find_splits(const char *directory, char train[PATH_MAX], char test[P
 
 /* ---- labels ---- */
 
+static enum cupel_status add_name(struct cupel_class_names *names, const char *directory, const char *name,
+                                  struct cupel_error *error) {
+    char path[PATH_MAX];
+    if (*name == '.' || !common_path(directory, name, path) || !is_directory(path)) return CUPEL_OK;
+    char **longer = reallocarray(names->names, (size_t)names->count + 1, sizeof *longer);
+    if (longer) names->names = longer;
+    char *copy = longer ? strdup(name) : NULL;
+    if (!copy) return cupel_fail(error, CUPEL_NOMEM, "%s: no memory to list it", directory);
+    names->names[names->count++] = copy;
+    return CUPEL_OK;
+}
+
 static int compare_names(const void *a, const void *b) {
     return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+enum cupel_status folder_class_names(const char *path, struct cupel_class_names *names,
+                                     struct cupel_error *error) {
+    char train[PATH_MAX], test[PATH_MAX];
+    const char *directory = find_splits(path, train, test) ? train : path;
+    DIR *stream = opendir(directory);
+    if (!stream)
+        return cupel_fail(error, CUPEL_INVALID, "%s: cannot be listed: %s", directory, strerror(errno));
+    enum cupel_status status = CUPEL_OK;
+    for (const struct dirent *entry; status == CUPEL_OK && (entry = readdir(stream));)
+        status = add_name(names, directory, entry->d_name, error);
+    closedir(stream);
+    if (names->count) qsort(names->names, (size_t)names->count, sizeof *names->names, compare_names);
+    return status;
 }
 
 /* Gives the files of the test split the classes of the training split. */

@@ -95,7 +95,7 @@ static enum cupel_status class_names_read(struct cupel_model *model, const struc
                                           struct cupel_error *error) {
     struct cupel_yaml *yaml = &model->yaml;
     char shown[CUPEL_YAML_SHOWN];
-    if (!item) return CUPEL_OK;
+    if (!item || item->kind == CUPEL_YAML_NULL) return CUPEL_OK;
     if (item->kind != CUPEL_YAML_SEQUENCE)
         return cupel_yaml_fail(yaml, item, error, "'class_names' is %s; it must be a list of names",
                                cupel_yaml_shown(item, shown, sizeof shown));

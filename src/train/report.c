@@ -183,6 +183,7 @@ enum cupel_status cupel_report_write(const struct cupel_model *model,
                                      const struct cupel_train_result *result, struct cupel_error *error) {
     struct report report = {.model = model, .options = options, .result = result};
     /* Numbers in CSS and SVG have decimal points, whatever the program's locale. */
+    cupel_class_names(model, &options->run, &report.names);
     locale_t plain = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
     locale_t before = plain ? uselocale(plain) : (locale_t)0;
     enum cupel_status status = write_page(&report, error);
@@ -191,6 +192,7 @@ enum cupel_status cupel_report_write(const struct cupel_model *model,
         freelocale(plain);
     }
     cupel_history_free(&report.history);
+    cupel_class_names_free(&report.names);
     buffer_free(&report.page);
     return status;
 }

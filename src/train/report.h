@@ -11,6 +11,7 @@ struct report {
     const struct cupel_train_options *options;
     const struct cupel_train_result *result;
     struct cupel_history history;
+    struct cupel_class_names names;
     struct buffer page;
 };
 

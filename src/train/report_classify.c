@@ -23,9 +23,8 @@ void report_classify_tiles(struct report *report) {
 
 /* The name of a class, or its number where the model gives no names. */
 static void add_class(struct report *report, int64_t class) {
-    const struct cupel_data_settings *data = cupel_model_data(report->model);
-    if (data->class_names)
-        page_text(&report->page, data->class_names[class]);
+    if (report->names.count)
+        page_text(&report->page, report->names.names[class]);
     else
         buffer_format(&report->page, "%" PRId64, class);
 }

@@ -146,3 +146,25 @@ enum cupel_status setup_step(struct setup *setup, int64_t step, struct cupel_err
     }
     return cupel_store_write(setup->store, "rng", rng, sizeof rng, error);
 }
+
+/* ---- names of classes ---- */
+
+void cupel_class_names(const struct cupel_model *model, const struct cupel_run_options *options,
+                       struct cupel_class_names *names) {
+    const struct cupel_data_settings *data = cupel_model_data(model);
+    const struct cupel_dataset_spec spec = setup_spec(model, options);
+    *names = (struct cupel_class_names){0};
+    if (!data->class_names) {
+        cupel_dataset_class_names(&spec, names, NULL);
+        if (names->count != data->classes) cupel_class_names_free(names);
+        return;
+    }
+    names->names = calloc((size_t)data->classes, sizeof *names->names);
+    for (; names->names && names->count < data->classes; names->count++) {
+        names->names[names->count] = strdup(data->class_names[names->count]);
+        if (!names->names[names->count]) {
+            cupel_class_names_free(names);
+            return;
+        }
+    }
+}
