@@ -2,7 +2,8 @@
 """Trains networks for some steps with `cupel dump` and with PyTorch, from the same weights on the same batch, and compares
 losses, activations, gradients and parameters.
 
-The networks are models/lenet5.yaml and random ones: branches, residual sums, every layer type, every optimizer.
+The networks are models/lenet5.yaml and random ones: branches, residual sums, every layer type, every optimizer, frozen layers and
+groups of parameters with settings of their own.
 
 usage: tests/parity_torch.py [--networks N] [--seed N] [--steps N] [--device D] [--cupel PATH] [--keep DIR]
 needs: PyTorch and safetensors in the Python that runs it, build/cupel.
@@ -13,6 +14,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import torch
@@ -57,6 +59,7 @@ class Network:
     def __init__(self, sample, name="net", label=None):
         self.name, self.layers = name, []
         self.values, self.last = {"input": sample, "label": label}, "input"
+        self.frozen, self.groups = [], []  # names of layers; pairs of a pattern and what it sets
 
     def value(self, name=None):
         return self.values[name or self.last]
@@ -91,6 +94,18 @@ class Network:
         for layer in self.layers:
             for name, parameter in (layer.module.named_parameters() if layer.module else []):
                 yield f"{self.name}.{layer.name}.{name}", parameter
+
+    def parameter_groups(self):
+        """One for each parameter, for an optimizer; frozen layers have none, and work as in evaluation."""
+        for layer in self.layers:
+            if layer.name in self.frozen:
+                layer.module.eval().requires_grad_(False)
+        for name, parameter in self.parameters():
+            settings = {}
+            for pattern, values in self.groups:
+                settings.update(values if fnmatchcase(name, pattern) else {})
+            if parameter.requires_grad:
+                yield {"params": [parameter], **settings}
 
     def buffers(self):
         for layer in self.layers:
@@ -271,6 +286,17 @@ def random_optimizer(r):
     return kind, {"lr": rate, "weight_decay": decay}, lambda p: make(p, rate, weight_decay=decay)
 
 
+def tune(net, r, rate):
+    """Freezes some layers but the last, and makes groups."""
+    trained = [layer.name for layer in net.layers if layer.module and list(layer.module.parameters())]
+    net.frozen = [name for name in trained[:-1] if r.random() < 0.2]
+    if r.random() < 0.5:
+        net.groups.append(("*.bias", {"weight_decay": 0}))
+    for name in trained:
+        if r.random() < 0.2:
+            net.groups.append((f"net.{name}.*", {"lr": rate * r.choice([0.3, 2])}))
+
+
 def model_text(net, shape, classes, optimizer, smoothing, clip):
     lines = ["task: classify", "data:", "  format: idx", "  path: /nowhere", f"  shape: {flow(shape)}",
              f"  classes: {classes}", "networks:", "  net:", "    input: image", "    layers:",
@@ -279,12 +305,16 @@ def model_text(net, shape, classes, optimizer, smoothing, clip):
              "  epochs: 1"]
     if clip:
         lines.append(f"  clip_norm: {clip}")
+    if net.frozen:
+        lines.append(f"  freeze: {flow([f'net.{name}.*' for name in net.frozen])}")
+    if net.groups:
+        lines.append(f"  groups: {flow([{'match': repr(pattern), **values} for pattern, values in net.groups])}")
     return "\n".join(lines) + "\n"
 
 
 def train_torch(net, optimizer, image, label, steps, smoothing, clip):
     parameters = dict(net.parameters())
-    made, result = optimizer[2](list(parameters.values())), {}
+    made, result = optimizer[2](list(net.parameter_groups())), {}
     losses = []
     for step in range(steps):
         logits, values = net.run(image)
@@ -293,7 +323,7 @@ def train_torch(net, optimizer, image, label, steps, smoothing, clip):
         loss.backward()
         if step == 0:
             result.update({f"act/net.{name}": value.detach().clone() for name, value in values.items()})
-            result.update({f"grad/{name}": p.grad.clone() for name, p in parameters.items()})
+            result.update({f"grad/{name}": p.grad.clone() for name, p in parameters.items() if p.requires_grad})
         if clip:
             nn.utils.clip_grad_norm_(list(parameters.values()), clip)
         made.step()
@@ -385,6 +415,7 @@ def main():
                 batch = r.randint(6, 12)  # batch statistics of fewer are ill-conditioned
                 image, label = torch.randn(batch, *shape), torch.randint(0, classes, (batch,))
                 net, optimizer = random_network(image, classes, r), random_optimizer(r)
+                tune(net, r, optimizer[1]["lr"])
                 smoothing, clip = r.choice([0, 0.1]), r.choice([0, 0.5])
                 model = directory / "model.yaml"
                 model.write_text(model_text(net, shape, classes, optimizer, smoothing, clip))
@@ -392,7 +423,8 @@ def main():
                 tolerances = {"loss": 1e-4, "act": 1e-5, "grad": 1e-4, "param": 1e-3 if optimizer[0] == "sgd" else 5e-2}
             worst, failures = try_network(directory, net, model, optimizer, image, label, smoothing, clip, tolerances,
                                           options.steps if index < 0 else 5, options)
-            name = "lenet5" if index < 0 else f"random network {index} ({len(net.layers)} layers, {optimizer[0]})"
+            name = "lenet5" if index < 0 else f"random network {index} ({len(net.layers)} layers, {optimizer[0]}, " \
+                f"{len(net.frozen)} frozen, {len(net.groups)} groups)"
             print(f"{'FAILED' if failures else 'passed'}  {name}: "
                   + ", ".join(f"{kind} {error:.1e}" for kind, error in worst.items()))
             for failure in failures:
