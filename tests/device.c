@@ -3,7 +3,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "cupel/plan.h"
+#include "plan/backend.h"
 
 bool need_device(const char *name) {
     struct cupel_device *device = NULL;
@@ -17,4 +17,15 @@ bool need_device(const char *name) {
     if (!has && may_miss) cr_skip_test("%s", error.message);
     cr_assert(has, "%s", error.message);
     return has;
+}
+
+bool need_precision(const char *name, enum cupel_precision precision) {
+    struct cupel_device *device = NULL;
+    struct cupel_error error = {0};
+    if (!need_device(name)) return false;
+    cr_assert_eq(cupel_device_open(name, 1, &device, &error), CUPEL_OK, "%s", error.message);
+    const bool can = device_check_precision(device, precision, &error) == CUPEL_OK;
+    cupel_device_close(device);
+    if (!can) cr_skip_test("%s", error.message);
+    return can;
 }

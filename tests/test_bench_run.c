@@ -222,7 +222,7 @@ Test(bench_run, bad_arguments_are_refused) {
         {"bench ops --trace t.json", "--trace is for a model's step"},
         {"bench ops --device cpu --filter '^relu/one' --compare nowhere.json", "nowhere.json: No such file"},
         {"bench m.yaml --compare m.yaml", "m.yaml: is no JSON object"},
-        {"bench ops --device cpu --precision bf16", "device cpu does not compute in bf16"},
+        {"bench ops --device cpu --precision f16", "device cpu does not compute in f16"},
         {"bench nowhere.yaml", "nowhere.yaml"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {

@@ -1,5 +1,5 @@
-/* The judges of the case table for kernels: (4) emu against reference, and (5) cuda against reference where there is a
- * GPU. CUPEL_EMU_ORDER and CUPEL_EMU_CHECK choose how the emulator runs (docs/kernels.md). */
+/* The judges of the case table that compile a case in several precisions: cpu in bf16 against reference where the processor
+ * has it, (4) emu against reference, and (5) cuda against reference where there is a GPU. CUPEL_EMU_ORDER and CUPEL_EMU_CHECK choose how the emulator runs (docs/kernels.md). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,6 +57,9 @@ static void judge_group(const struct pick *pick, const char *device, enum way_gr
     JUDGE(device##_##precision##_against_reference, ALL) {                  \
         if (need_device(#device)) judge_group(pick, #device, WAYS_##group); \
     }
+JUDGE(cpu_half_against_reference, ALL) {
+    if (need_precision("cpu", CUPEL_PRECISION_BF16)) judge_group(pick, "cpu", WAYS_HALF);
+}
 JUDGE_DEVICE(emu, f32, F32)
 JUDGE_DEVICE(emu, tf32, TF32)
 JUDGE_DEVICE(emu, half, HALF)

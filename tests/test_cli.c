@@ -87,7 +87,7 @@ static const struct {
     {"train m.yaml --batch 4 --batch 5", "cupel: --batch is given twice"},
     {"train m.yaml --resume=yes", "cupel: --resume takes no value"},
     {"train m.yaml --precision f99", "cupel: --precision: 'f99' is none of f32|tf32|bf16|f16"},
-    {"train m.yaml --device cpu --precision bf16", "cupel: device cpu does not compute in bf16; use f32"},
+    {"train m.yaml --device cpu --precision f16", "cupel: device cpu does not compute in f16; use f32"},
     {"train m.yaml --threads 5000", "cupel: --threads: 5000 is out of range; it goes from 1 to 1024"},
     {"train m.yaml --device gpu",
      "cupel: no device 'gpu'; known devices: auto, cuda[:N], cpu, reference, emu"},

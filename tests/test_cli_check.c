@@ -44,8 +44,9 @@ Test(cli_check, steps_that_differ) {
 /* The first that is bad is named last; and files are read by programs that know nothing of this one. */
 Test(cli_check, differs) {
     struct outcome ran = run_cupel(
-        "check ops --device cpu --filter '^(softmax|reshape|slice)$' --tolerance 1e-30 --json found.json "
-        "--junit found.xml");
+        "check ops --device cpu --precision f32 --filter '^(softmax|reshape|slice)$' --tolerance 1e-30 "
+        "--json "
+        "found.json --junit found.xml");
     cr_expect_eq(ran.status, 1, "%s", ran.err);
     const char *last = strstr(ran.out, "\nFAILED: softmax of ");
     cr_assert(last, "%s", ran.out);
@@ -122,7 +123,7 @@ Test(cli_check, refuses) {
                  {"check m.yaml other.yaml", "one argument too many"},
                  {"check m.yaml --repro saved", "one argument too many"},
                  {"check m.yaml --device abacus", "no device 'abacus'"},
-                 {"check m.yaml --device cpu --precision bf16", "does not compute in bf16"},
+                 {"check m.yaml --device cpu --precision f16", "does not compute in f16"},
                  {"check m.yaml --device cpu --tolerance 1e", "is no number above 0"},
                  {"check m.yaml --device cpu --tolerance -1", "is no number above 0"},
                  {"check m.yaml --repeat 1", "out of range"},

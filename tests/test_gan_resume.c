@@ -226,13 +226,15 @@ static double distance(const struct cupel_weights *ours, const struct cupel_weig
 }
 
 /* Steps in 16 bits end near those in f32, but not there; and they resume. */
-static void runs_in(const char *precision) {
+static void runs_in(const char *precision, const char *device) {
     static const char *const names[] = {"generator.deconv1.weight", "discriminator.linear2.weight",
                                         "generator.batchnorm1.running_var"};
-    if (!need_device("emu")) return;
+    enum cupel_precision half;
+    cr_assert_eq(cupel_precision_read(precision, &half, NULL), CUPEL_OK);
+    if (!need_precision(device, half)) return;
     char *whole = temporary_path("whole"), *parts = temporary_path("parts"), *exact = temporary_path("exact");
     struct cupel_model *model = wide_gan();
-    struct cupel_train_options options = {.run = {.device = "emu", .threads = 2, .precision = precision},
+    struct cupel_train_options options = {.run = {.device = device, .threads = 2, .precision = precision},
                                           .out = parts};
     run_to(model, options, 1);
     options.resume = true;
@@ -258,9 +260,13 @@ static void runs_in(const char *precision) {
 }
 
 Test(gan_resume, in_bf16_on_emu) {
-    runs_in("bf16");
+    runs_in("bf16", "emu");
+}
+
+Test(gan_resume, in_bf16_on_cpu) {
+    runs_in("bf16", "cpu");
 }
 
 Test(gan_resume, in_f16_on_emu) {
-    runs_in("f16");
+    runs_in("f16", "emu");
 }

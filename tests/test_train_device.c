@@ -91,7 +91,9 @@ static void follow_in_f32(const char *device, double tolerance) {
 }
 
 static void follow_in_half(const char *device, const char *precision, double tolerance) {
-    need_device(device);
+    enum cupel_precision half;
+    cr_assert_eq(cupel_precision_read(precision, &half, NULL), CUPEL_OK);
+    if (!need_precision(device, half)) return;
     follow_reference(wide_model("epochs: 9, optimizer: {adam: {lr: 0.001}}"), WIDE_STEPS,
                      (struct cupel_run_options){.device = device, .precision = precision, .batch = 32},
                      tolerance);
@@ -107,6 +109,10 @@ Test(train_device, emu_follows_reference_in_bf16) {
 
 Test(train_device, emu_follows_reference_in_f16) {
     follow_in_half("emu", "f16", 2e-3);
+}
+
+Test(train_device, cpu_follows_reference_in_bf16) {
+    follow_in_half("cpu", "bf16", 1e-2);
 }
 
 Test(train_device, cuda_follows_reference_in_f32) {

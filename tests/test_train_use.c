@@ -292,9 +292,9 @@ Test(train_use, impossible_options_are_refused) {
         enum cupel_status status;
         const char *text;
     } rows[] = {
-        {{.run = {.device = "cpu", .precision = "bf16"}},
+        {{.run = {.device = "cpu", .precision = "f16"}},
          CUPEL_UNSUPPORTED,
-         "device cpu does not compute in bf16"},
+         "device cpu does not compute in f16"},
         {{.run = {.device = "reference", .precision = "tf32"}},
          CUPEL_UNSUPPORTED,
          "does not compute in tf32"},

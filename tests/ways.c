@@ -12,6 +12,17 @@ static const struct way cpu_f32[] = {{"NCHW", {.debug = true, .layout = CUPEL_LA
                                      {"best layout", {.layout = CUPEL_LAYOUT_BEST}, .again = true},
                                      {"NCHW, not fused", {.nofuse = true, .layout = CUPEL_LAYOUT_NCHW}}};
 
+/* Every tensor that can be is stored in 16 bits. */
+static const struct way cpu_half[] = {
+    {"bf16, NCHW", {.debug = true, .precision = BF16, .everywhere = true, .layout = CUPEL_LAYOUT_NCHW}},
+    {"bf16, NHWC",
+     {.debug = true, .precision = BF16, .everywhere = true, .layout = CUPEL_LAYOUT_NHWC},
+     .images = true},
+    {"bf16, CHWN",
+     {.debug = true, .precision = BF16, .everywhere = true, .layout = CUPEL_LAYOUT_CHWN},
+     .images = true},
+    {"bf16 where it is of use", {.precision = BF16, .layout = CUPEL_LAYOUT_BEST}, .again = true}};
+
 static const struct way cuda_f32[] = {
     {"NCHW", {.debug = true, .layout = CUPEL_LAYOUT_NCHW, .deterministic = true}},
     {"NHWC", {.debug = true, .layout = CUPEL_LAYOUT_NHWC}, .images = true},
@@ -20,7 +31,6 @@ static const struct way cuda_f32[] = {
 
 static const struct way cuda_tf32[] = {{"tf32", {.debug = true, .precision = CUPEL_PRECISION_TF32}}};
 
-/* Every tensor that can be is stored in 16 bits. */
 static const struct way cuda_half[] = {
     {"bf16, NHWC", {.debug = true, .precision = BF16, .everywhere = true, .layout = CUPEL_LAYOUT_NHWC}},
     {"bf16, NCHW",
@@ -34,7 +44,7 @@ static const struct way cuda_half[] = {
 static const struct {
     const struct way *ways;
     int count;
-} cpu[WAY_GROUPS] = {[WAYS_F32] = LIST(cpu_f32)},
+} cpu[WAY_GROUPS] = {[WAYS_F32] = LIST(cpu_f32), [WAYS_HALF] = LIST(cpu_half)},
   cuda[WAY_GROUPS] = {
       [WAYS_F32] = LIST(cuda_f32), [WAYS_TF32] = LIST(cuda_tf32), [WAYS_HALF] = LIST(cuda_half)};
 

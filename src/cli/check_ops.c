@@ -18,8 +18,7 @@ struct table {
     struct cupel_check *check;
     const char *device, *against;
     regex_t filter;
-    bool one_precision; /* only `precision` */
-    enum cupel_precision precision;
+    unsigned precisions; /* bit i: in enum cupel_precision i */
     int done, all;
 };
 
@@ -110,9 +109,9 @@ static enum cupel_status run_way(struct table *table, const struct way *way, str
 
 /* ---- all of them ---- */
 
-/* Whether the way computes in what was asked for. */
+/* Whether the way computes in what was asked for, and can be. */
 static bool is_wanted(const struct table *table, const struct way *way) {
-    return !table->one_precision || way->options.precision == table->precision;
+    return table->precisions >> way->options.precision & 1;
 }
 
 static enum cupel_status run_group(struct table *table, const char *op, const struct op_case *one,
@@ -176,9 +175,28 @@ static enum cupel_status find_device(const char *name, char *known, size_t size,
     return CUPEL_OK;
 }
 
+/* The precision that was asked for, which the device must compute in; or all that it does compute in. */
+static enum cupel_status find_precisions(struct table *table, struct cupel_error *error) {
+    const char *asked = table->options->run.precision;
+    enum cupel_precision only = CUPEL_PRECISION_F32;
+    if (asked) CUPEL_TRY(cupel_precision_read(asked, &only, error));
+    struct cupel_device *device;
+    CUPEL_TRY(cupel_device_open(table->device, 0, &device, error));
+    enum cupel_status status = CUPEL_OK;
+    for (int p = 0; p <= CUPEL_PRECISION_F16; p++) {
+        if (asked && p != (int)only) continue;
+        const enum cupel_status can =
+            device_check_precision(device, (enum cupel_precision)p, asked ? error : NULL);
+        if (can == CUPEL_OK) table->precisions |= 1u << p;
+        if (asked) status = can;
+    }
+    cupel_device_close(device);
+    return status;
+}
+
 enum cupel_status check_ops(const struct cupel_check_options *options, struct cupel_check *check,
                             struct cupel_error *error) {
-    struct table table = {.options = options, .check = check, .one_precision = options->run.precision};
+    struct table table = {.options = options, .check = check};
     table.device = options->run.device ? options->run.device : "auto";
     table.against = options->against ? options->against : "reference";
     *check = (struct cupel_check){.title = "The case table", .inputs = "random numbers"};
@@ -188,7 +206,7 @@ enum cupel_status check_ops(const struct cupel_check_options *options, struct cu
     if (strcmp(table.device, "auto") == 0) table.device = check->device;
     snprintf(check->precision, sizeof check->precision, "%s",
              options->run.precision ? options->run.precision : "all");
-    if (table.one_precision) CUPEL_TRY(cupel_precision_read(options->run.precision, &table.precision, error));
+    CUPEL_TRY(find_precisions(&table, error));
     CUPEL_TRY(filter_compile(options->filter, &table.filter, error));
     struct cupel_error own = {0};
     enum cupel_status status = check_stopped(check, run_table(&table, &own), &own, error);

@@ -38,6 +38,11 @@ struct backend {
     const char *name;
     bool merges;         /* plans make one node of several: an OP_chain or OP_batch is faster than they are */
     unsigned precisions; /* bit i: can compute in enum cupel_precision i */
+    /* What is missing here for one of those, to be put behind "does not compute in P here: "; NULL: nothing. */
+    const char *(*lacks)(enum cupel_precision precision);
+    /* Which of a node's tensors its kernel takes in 16 bits, as enum op_half says it; their layouts are settled. NULL: all that
+     * the op table has. */
+    unsigned (*half)(const struct node *node);
     enum layout (*layout)(const struct cupel_graph *graph); /* that suits the graph best; NULL: LAYOUT_ROWS */
     enum cupel_status (*open)(struct cupel_device *device, struct cupel_error *error);
     void (*close)(struct cupel_device *device);

@@ -125,11 +125,14 @@ enum cupel_precision cupel_device_precision(const struct cupel_device *device) {
 
 enum cupel_status device_check_precision(const struct cupel_device *device, enum cupel_precision precision,
                                          struct cupel_error *error) {
-    if (precision == CUPEL_PRECISION_F32 ||
-        ((unsigned)precision < N_PRECISIONS && device->backend->precisions >> precision & 1))
-        return CUPEL_OK;
-    return cupel_fail(error, CUPEL_UNSUPPORTED, "device %s does not compute in %s; use f32",
-                      device->backend->name, cupel_precision_text(precision));
+    const struct backend *backend = device->backend;
+    const bool knows = precision == CUPEL_PRECISION_F32 ||
+                       ((unsigned)precision < N_PRECISIONS && backend->precisions >> precision & 1);
+    const char *missing = knows && backend->lacks ? backend->lacks(precision) : NULL;
+    if (knows && !missing) return CUPEL_OK;
+    return cupel_fail(error, CUPEL_UNSUPPORTED, "device %s does not compute in %s%s%s; use f32",
+                      backend->name, cupel_precision_text(precision), missing ? " here: " : "",
+                      missing ? missing : "");
 }
 
 const char *cupel_device_describe(const struct cupel_device *device) {

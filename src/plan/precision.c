@@ -6,6 +6,7 @@
 
 struct pass {
     enum cupel_dtype half;
+    const struct backend *backend;
     struct cupel_graph *graph;
     struct cupel_tensor **converted; /* by tensor id: the same numbers in the other type */
     bool everywhere;
@@ -13,44 +14,51 @@ struct pass {
     int n_tensors; /* of the graph as it was */
 };
 
-static bool allows_in(const struct op *op, int i) {
-    return op->half >> (i < 15 ? i : 15) & 1;
+/* What the op table says of the node's tensors, or 0 where the backend has no such kernel for it: there it stays in f32, with
+ * casts around it. */
+static unsigned half_of(const struct pass *pass, const struct node *node) {
+    return pass->backend->half ? pass->backend->half(node) : ops[node->op].half;
 }
 
-static bool allows_out(const struct op *op, int i) {
-    return op->half >> (16 + i) & 1 || (i == 0 && op->half & HALF_EITHER);
+static bool allows_in(unsigned half, int i) {
+    return half >> (i < 15 ? i : 15) & 1;
+}
+
+static bool allows_out(unsigned half, int i) {
+    return half >> (16 + i) & 1 || (i == 0 && half & HALF_EITHER);
 }
 
 /* Heavy ops that are worth it: what takes less than about a microsecond in f32 takes as long in 16 bits, and
  * casts would be added to it. */
 static bool is_heavy(const struct pass *pass, const struct node *node) {
     const double least = 1 << 25; /* FLOPs */
-    const struct op *op = &ops[node->op];
-    return (op->half & HALF_HEAVY) == HALF_HEAVY && (pass->everywhere || op->flops(node) >= least);
+    return (half_of(pass, node) & HALF_HEAVY) == HALF_HEAVY &&
+           (pass->everywhere || ops[node->op].flops(node) >= least);
 }
 
 /* From the last node to the first. */
 static void find_useful(struct pass *pass) {
     for (int n = pass->graph->n_nodes - 1; n >= 0; n--) {
         const struct node *node = pass->graph->nodes[n];
-        const struct op *op = &ops[node->op];
+        const unsigned half = half_of(pass, node);
         const bool passes_on = is_heavy(pass, node) || pass->everywhere || pass->useful[node->out[0].id];
         for (int i = 0; i < node->n_in; i++)
-            if (passes_on && (op->flags & OP_ALIAS || allows_in(op, i))) pass->useful[node->in[i]->id] = true;
+            if (passes_on && (ops[node->op].flags & OP_ALIAS || allows_in(half, i)))
+                pass->useful[node->in[i]->id] = true;
     }
 }
 
 static bool has_half_input(const struct pass *pass, const struct node *node) {
     for (int i = 0; i < node->n_in; i++)
-        if (allows_in(&ops[node->op], i) && node->in[i]->dtype == pass->half) return true;
+        if (allows_in(half_of(pass, node), i) && node->in[i]->dtype == pass->half) return true;
     return false;
 }
 
 /* Whether the node reads 16-bit numbers. */
 static bool reads_half(const struct pass *pass, const struct node *node) {
-    const struct op *op = &ops[node->op];
-    if (is_heavy(pass, node) || (pass->everywhere && op->half)) return true;
-    return has_half_input(pass, node) && (pass->useful[node->out[0].id] || !allows_out(op, 0));
+    const unsigned half = half_of(pass, node);
+    if (is_heavy(pass, node) || (pass->everywhere && half)) return true;
+    return has_half_input(pass, node) && (pass->useful[node->out[0].id] || !allows_out(half, 0));
 }
 
 static struct cupel_tensor *add(struct pass *pass, enum op_id op, struct cupel_tensor *in,
@@ -96,22 +104,22 @@ static bool writes_half(const struct node *node) {
 }
 
 static bool visit(struct pass *pass, struct node *node) {
-    const struct op *op = &ops[node->op];
-    if (op->flags & OP_ALIAS) {
+    if (ops[node->op].flags & OP_ALIAS) {
         node->out[0].dtype = node->in[0]->dtype;
         return graph_push(pass->graph, node);
     }
     const enum cupel_dtype real = pass->graph->real;
+    const unsigned allowed = half_of(pass, node);
     const bool half = reads_half(pass, node);
     for (int i = 0; i < node->n_in; i++) {
         const enum cupel_dtype now = node->in[i]->dtype;
         if (now != real && now != pass->half) continue;
-        node->in[i] = convert(pass, node->in[i], half && allows_in(op, i) ? pass->half : real);
+        node->in[i] = convert(pass, node->in[i], half && allows_in(allowed, i) ? pass->half : real);
         if (!node->in[i]) return false;
     }
     for (int i = 0; i < node->n_out; i++) {
-        const bool either = i == 0 && op->half & HALF_EITHER, follows = (op->half & HALF_CONV) == HALF_CONV;
-        if (node->out[i].dtype == real && allows_out(op, i) &&
+        const bool either = i == 0 && allowed & HALF_EITHER, follows = (allowed & HALF_CONV) == HALF_CONV;
+        if (node->out[i].dtype == real && allows_out(allowed, i) &&
             (either ? (pass->useful[node->out[i].id] || writes_half(node)) && (half || !follows) : half))
             node->out[i].dtype = pass->half;
     }
@@ -140,6 +148,7 @@ enum cupel_status plan_precision(struct cupel_plan *plan, struct cupel_error *er
     if (precision != CUPEL_PRECISION_BF16 && precision != CUPEL_PRECISION_F16) return CUPEL_OK;
     struct pass pass = {.half = precision == CUPEL_PRECISION_BF16 ? CUPEL_BF16 : CUPEL_F16,
                         .everywhere = plan->options.everywhere,
+                        .backend = plan->device->backend,
                         .graph = plan->graph,
                         .n_tensors = plan->graph->n_tensors};
     pass.converted = calloc((size_t)pass.n_tensors + 1, sizeof(struct cupel_tensor *));

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/processor.h"
+#include "cpu/fast/cast.h"
 #include "cpu/fast/fast.h"
 
 #define OP(name, ...) void reference_f32_##name(struct call *call), reference_f64_##name(struct call *call);
@@ -22,8 +23,12 @@ static const struct {
 #undef OP
 };
 
-static const fast_prepare_fn fast[OP_COUNT] = {
-#define FAST(name) [OP_##name] = fast_##name,
+static const struct {
+    fast_prepare_fn prepare;
+    bool half; /* takes the tensors that the op table allows it in bf16 */
+} fast[OP_COUNT] = {
+#define FAST(name) [OP_##name] = {fast_##name, false},
+#define FAST_HALF(name) [OP_##name] = {fast_##name, true},
 #include "cpu/fast/fast.def"
 #undef FAST
 };
@@ -96,9 +101,31 @@ static enum cupel_status cpu_prepare(struct cupel_device *device, struct call *c
     if (call->node->graph->real != CUPEL_F32)
         return cupel_fail(error, CUPEL_UNSUPPORTED,
                           "device cpu computes in f32; use device reference for f64");
-    fast_prepare_fn prepare = fast[call->node->op];
+    const fast_prepare_fn prepare = fast[call->node->op].prepare;
     if (prepare) CUPEL_TRY(prepare(call, error));
-    return call->kernel ? CUPEL_OK : reference_prepare(device, call, error);
+    if (call->kernel) return CUPEL_OK;
+    CUPEL_TRY(reference_prepare(device, call, error));
+    return cast_wanted(call) ? cast_around(call, error) : CUPEL_OK;
+}
+
+/* Convolutions with the batch innermost are for f32, and products write bf16 only of bf16. */
+static unsigned cpu_half(const struct node *node) {
+    const unsigned half = fast[node->op].half ? ops[node->op].half : 0;
+    bool batch_last = false;
+    for (int i = 0; i < node->n_in; i++) batch_last = batch_last || node->in[i]->layout == LAYOUT_BATCH_LAST;
+    for (int i = 0; i < node->n_out; i++) batch_last = batch_last || node->out[i].layout == LAYOUT_BATCH_LAST;
+    if ((half & HALF_HEAVY) != HALF_HEAVY) return half;
+    return batch_last ? 0 : half | HALF_CONV;
+}
+
+static const char *cpu_lacks(enum cupel_precision precision) {
+    return precision == CUPEL_PRECISION_BF16 && !fast_has_bf16() ? "the processor has no AVX512_BF16" : NULL;
+}
+
+static void cpu_describe(char *text, size_t size) {
+    snprintf(text, size, "%s",
+             fast_has_bf16() ? "computes in f32, and in bf16 by AVX512_BF16"
+                             : "computes in f32; for bf16 the processor has no AVX512_BF16");
 }
 
 /* Whether a convolution runs well with the batch innermost, and whether channels innermost would leave vectors partly
@@ -142,7 +169,11 @@ const struct backend backend_reference = {
 
 const struct backend backend_cpu = {
     .name = "cpu",
+    .precisions = 1u << CUPEL_PRECISION_F32 | 1u << CUPEL_PRECISION_BF16,
+    .lacks = cpu_lacks,
+    .half = cpu_half,
     .layout = cpu_layout,
+    .describe = cpu_describe,
     .open = cpu_open,
     .close = fast_close,
     .prepare = cpu_prepare,

@@ -282,8 +282,8 @@ static void sum_weights(struct call *call) {
 bool batched_fits(const struct call *call) {
     const bool weight = call->node->op == OP_conv2d_weight;
     const struct view *a = &call->in[0], *b = weight ? &call->in[1] : &call->out[0];
-    return call->node->attr.conv.conv.groups == 1 && a->shape.dim[0] % LANES == 0 && a->stride[0] == 1 &&
-           b->stride[0] == 1 && a->stride[3] == b->stride[3];
+    return a->dtype == CUPEL_F32 && call->node->attr.conv.conv.groups == 1 && a->shape.dim[0] % LANES == 0 &&
+           a->stride[0] == 1 && b->stride[0] == 1 && a->stride[3] == b->stride[3];
 }
 
 /* The row or column of input 0 that tap k meets at a place of the result; -1: none. */

@@ -96,8 +96,9 @@ static bool channels_innermost(const struct view *view) {
 bool columns_pay(const struct call *call) {
     const struct view *image = &call->out[0], *input = &call->in[0];
     const struct cupel_conv *conv = &call->node->attr.conv.conv;
-    return conv->groups == 1 && conv->dilation[1] == 1 && image->shape.dim[1] <= 4 &&
-           input->shape.dim[1] >= 16 && channels_innermost(image) && channels_innermost(input);
+    return input->dtype == CUPEL_F32 && conv->groups == 1 && conv->dilation[1] == 1 &&
+           image->shape.dim[1] <= 4 && input->shape.dim[1] >= 16 && channels_innermost(image) &&
+           channels_innermost(input);
 }
 
 enum cupel_status columns_prepare(struct call *call, struct cupel_error *error) {

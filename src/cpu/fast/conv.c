@@ -3,6 +3,7 @@
 #include "cpu/fast/batched.h"
 #include "cpu/fast/columns.h"
 #include "cpu/fast/fast.h"
+#include "cpu/fast/half.h"
 #include "cpu/fast/onednn.h"
 #include "cpu/fast/winograd.h"
 
@@ -27,9 +28,10 @@ static dnnl_status_t describe_view(const struct view *view, int64_t groups, dnnl
         dim[rank] = d == 0 ? view->shape.dim[0] / groups : view->shape.dim[d];
         stride[rank++] = view->stride[d];
     }
-    dnnl_status_t status = dnnl_memory_desc_init_by_strides(plain, rank, dim, dnnl_f32, stride);
+    const dnnl_data_type_t type = onednn_type(view);
+    dnnl_status_t status = dnnl_memory_desc_init_by_strides(plain, rank, dim, type, stride);
     if (any && status == dnnl_success)
-        status = dnnl_memory_desc_init_by_tag(any, rank, dim, dnnl_f32, dnnl_format_tag_any);
+        status = dnnl_memory_desc_init_by_tag(any, rank, dim, type, dnnl_format_tag_any);
     return status;
 }
 
@@ -40,7 +42,7 @@ static dnnl_status_t describe_image(const struct view *view, const struct view *
     const bool last = view->stride[1] == 1 && (view->shape.dim[1] > 1 || other->stride[1] == 1);
     const int64_t *from = view->shape.dim;
     const dnnl_dims_t dim = {from[0], from[1], from[2], from[3]};
-    return dnnl_memory_desc_init_by_tag(plain, 4, dim, dnnl_f32, last ? dnnl_nhwc : dnnl_nchw);
+    return dnnl_memory_desc_init_by_tag(plain, 4, dim, onednn_type(view), last ? dnnl_nhwc : dnnl_nchw);
 }
 
 static dnnl_status_t describe(struct conv *conv, const struct call *call) {
@@ -57,40 +59,42 @@ static dnnl_status_t describe(struct conv *conv, const struct call *call) {
     return status;
 }
 
-static dnnl_status_t add_activation(dnnl_post_ops_t operations, const union attr *attr) {
-    const float slope = attr->conv.activation == ACTIVATION_LEAKY_RELU ? (float)attr->conv.slope : 0;
-    switch ((enum activation)attr->conv.activation) {
-    case ACTIVATION_RELU:
-    case ACTIVATION_LEAKY_RELU:
-        return dnnl_post_ops_append_eltwise(operations, 1, dnnl_eltwise_relu, slope, 0);
-    case ACTIVATION_SIGMOID:
-        return dnnl_post_ops_append_eltwise(operations, 1, dnnl_eltwise_logistic, 0, 0);
-    case ACTIVATION_TANH:
-        return dnnl_post_ops_append_eltwise(operations, 1, dnnl_eltwise_tanh, 0, 0);
-    case ACTIVATION_NONE:
-        break;
-    }
-    return dnnl_success;
+static dnnl_status_t describe_forward(const struct conv *conv, const dnnl_memory_desc_t *image,
+                                      const dnnl_memory_desc_t *weight, const dnnl_memory_desc_t *result,
+                                      dnnl_engine_t engine, dnnl_primitive_attr_t attributes,
+                                      dnnl_primitive_desc_t *description) {
+    dnnl_convolution_desc_t forward;
+    const dnnl_status_t status = dnnl_dilated_convolution_forward_desc_init(
+        &forward, dnnl_forward_training, dnnl_convolution_direct, image, weight,
+        conv->bias ? &conv->plain_bias : NULL, result, conv->stride, conv->dilation, conv->pad, conv->pad);
+    return status == dnnl_success
+               ? dnnl_primitive_desc_create(description, &forward, attributes, engine, NULL)
+               : status;
 }
 
-/* Describes the primitive of the call's op; the gradients' take the forward one's as a hint. */
+/* The memory as if its numbers were of another type. */
+static dnnl_memory_desc_t retyped(dnnl_memory_desc_t memory, dnnl_data_type_t type) {
+    memory.data_type = type;
+    return memory;
+}
+
+/* Describes the primitive of the call's op; the gradients' take as a hint the forward one of what they read: it has no bf16
+ * images with weights of f32, nor the other way round. */
 static dnnl_status_t describe_primitive(const struct conv *conv, const struct call *call,
                                         dnnl_engine_t engine, dnnl_primitive_attr_t attributes,
                                         dnnl_primitive_desc_t *description) {
+    if (call->node->op == OP_conv2d)
+        return describe_forward(conv, &conv->plain_image, &conv->any_weight, &conv->plain_result, engine,
+                                attributes, description);
     const dnnl_alg_kind_t direct = dnnl_convolution_direct;
-    dnnl_convolution_desc_t forward, backward;
+    const dnnl_data_type_t type = onednn_type(&call->in[0]);
+    const dnnl_memory_desc_t image = retyped(conv->plain_image, type),
+                             weight = retyped(conv->any_weight, type),
+                             result = retyped(conv->plain_result, type);
     dnnl_primitive_desc_t hint;
-    dnnl_status_t status = dnnl_dilated_convolution_forward_desc_init(
-        &forward, dnnl_forward_training, direct, &conv->plain_image, &conv->any_weight,
-        conv->bias ? &conv->plain_bias : NULL, &conv->plain_result, conv->stride, conv->dilation, conv->pad,
-        conv->pad);
-    if (status == dnnl_success)
-        status = dnnl_primitive_desc_create(&hint, &forward, attributes, engine, NULL);
+    dnnl_convolution_desc_t backward;
+    dnnl_status_t status = describe_forward(conv, &image, &weight, &result, engine, attributes, &hint);
     if (status != dnnl_success) return status;
-    if (call->node->op == OP_conv2d) {
-        *description = hint;
-        return status;
-    }
     status = call->node->op == OP_conv2d_image
                  ? dnnl_dilated_convolution_backward_data_desc_init(
                        &backward, direct, &conv->plain_image, &conv->any_weight, &conv->plain_result,
@@ -107,24 +111,28 @@ static dnnl_status_t describe_primitive(const struct conv *conv, const struct ca
 static dnnl_status_t describe_call(struct conv *conv, const struct call *call,
                                    dnnl_primitive_desc_t *description) {
     dnnl_primitive_attr_t attributes;
-    dnnl_post_ops_t operations;
     dnnl_status_t status = describe(conv, call);
-    if (status == dnnl_success) status = dnnl_primitive_attr_create(&attributes);
+    if (status == dnnl_success) status = onednn_attributes(call, call->node->op == OP_conv2d, &attributes);
     if (status != dnnl_success) return status;
-    status = dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
-    if (status == dnnl_success && call->node->op == OP_conv2d) {
-        status = dnnl_post_ops_create(&operations);
-        if (status == dnnl_success) {
-            status = add_activation(operations, &call->node->attr);
-            if (status == dnnl_success) status = dnnl_primitive_attr_set_post_ops(attributes, operations);
-            dnnl_post_ops_destroy(operations);
-        }
-    }
-    if (status == dnnl_success)
-        status = describe_primitive(conv, call, ((struct onednn *)call->device->own)->engine, attributes,
-                                    description);
+    status =
+        describe_primitive(conv, call, ((struct onednn *)call->device->own)->engine, attributes, description);
     dnnl_primitive_attr_destroy(attributes);
     return status;
+}
+
+/* Adds the bias to numbers that are `step` apart from `first` on, and applies the activation. */
+INLINE void activate_numbers(const struct call *call, int64_t first, int64_t step, int64_t count, float bias,
+                             const bool half) {
+    enum { PIECE = 256 };
+    float piece[PIECE];
+    void *data = call->out[0].data;
+    const union attr *attr = &call->node->attr;
+    for (int64_t from = 0; from < count; from += PIECE, first += PIECE * step) {
+        const int64_t size = count - from < PIECE ? count - from : PIECE;
+        for (int64_t i = 0; i < size; i++) piece[i] = get(data, first + i * step, half);
+        activate_row(piece, 1, piece, 1, size, bias, attr->conv.activation, (float)attr->conv.slope);
+        for (int64_t i = 0; i < size; i++) put(data, first + i * step, piece[i], half);
+    }
 }
 
 /* oneDNN's gradient with respect to the image takes no bias and no activation. */
@@ -133,15 +141,16 @@ static void image_with_bias(struct call *call) {
     const struct view *x = &call->out[0];
     const int64_t *dim = x->shape.dim;
     const float *bias = call->n_in > 2 ? call->in[2].data : NULL;
-    const int activation = call->node->attr.conv.activation;
-    const float slope = (float)call->node->attr.conv.slope;
 #pragma omp parallel for schedule(static) num_threads(call->device->threads)
     for (int64_t n = 0; n < dim[0]; n++)
         for (int64_t h = 0; h < dim[2]; h++)
             for (int64_t c = 0; c < dim[1]; c++) {
-                float *row = (float *)x->data + at4(x, n, c, h, 0);
-                activate_row(row, x->stride[3], row, x->stride[3], dim[3], bias ? bias[c] : 0, activation,
-                             slope);
+                const int64_t row = at4(x, n, c, h, 0);
+                const float added = bias ? bias[c] : 0;
+                if (is_half(x))
+                    activate_numbers(call, row, x->stride[3], dim[3], added, true);
+                else
+                    activate_numbers(call, row, x->stride[3], dim[3], added, false);
             }
 }
 

@@ -1,8 +1,9 @@
-/* Moving 4-byte elements in threads: whole runs where both sides lie in runs, transposed tiles where they do
+/* Moving elements of 4 bytes, or 2 of bf16, in threads: whole runs where both sides lie in runs, transposed tiles where they do
  * not. */
 #include <string.h>
 
 #include "cpu/fast/fast.h"
+#include "cpu/fast/half.h"
 #include "cpu/fast/vector.h"
 
 /* A block of elements with its strides on both sides, dimensions in the order of the target's memory,
@@ -41,20 +42,52 @@ static struct block block_of(const struct cupel_shape *shape, const int64_t *to,
     return block;
 }
 
-static void copy_run(float *to, int64_t to_step, const float *from, int64_t from_step, int64_t count) {
+INLINE void copy_run_of(void *to, int64_t to_step, const void *from, int64_t from_step, int64_t count,
+                        const bool half) {
+#define COPY(to_at, from_at)                                             \
+    for (int64_t i = 0; i < count; i++) {                                \
+        if (half)                                                        \
+            ((uint16_t *)to)[to_at] = ((const uint16_t *)from)[from_at]; \
+        else                                                             \
+            ((float *)to)[to_at] = ((const float *)from)[from_at];       \
+    }
     if (to_step == 1 && from_step == 1)
-        memcpy(to, from, (size_t)count * sizeof *to);
+        memcpy(to, from, (size_t)count * (half ? sizeof(uint16_t) : sizeof(float)));
     else if (to_step == 1 && from_step == 0)
-        for (int64_t i = 0; i < count; i++) to[i] = *from;
+        COPY(i, 0)
     else
-        for (int64_t i = 0; i < count; i++) to[i * to_step] = from[i * from_step];
+        COPY(i * to_step, i * from_step)
+#undef COPY
+}
+
+static void copy_run(void *to, int64_t to_step, const void *from, int64_t from_step, int64_t count,
+                     bool half) {
+    if (half)
+        copy_run_of(to, to_step, from, from_step, count, true);
+    else
+        copy_run_of(to, to_step, from, from_step, count, false);
+}
+
+/* A square of elements with its corner at `to` and `from`. */
+INLINE void copy_tile(void *to, int64_t to_step, const void *from, int64_t from_step, const bool half) {
+    vector tile[LANES];
+#pragma GCC unroll 16
+    for (int k = 0; k < LANES; k++) tile[k] = vector_get(from, k * from_step, half);
+    vector_transpose(tile);
+#pragma GCC unroll 16
+    for (int k = 0; k < LANES; k++)
+        if (half)
+            vector_cut(address_of(to, k * to_step, half), tile[k]);
+        else
+            vector_store(address_of(to, k * to_step, half), tile[k]);
 }
 
 /* to[j to_step + i] = from[i from_step + j] for i below rows and j below columns. */
-static void copy_transposed(float *to, int64_t to_step, const float *from, int64_t from_step, int64_t rows,
-                            int64_t columns) {
+static void copy_transposed(void *to, int64_t to_step, const void *from, int64_t from_step, int64_t rows,
+                            int64_t columns, bool half) {
     if (rows < LANES || columns < LANES) {
-        for (int64_t j = 0; j < columns; j++) copy_run(to + j * to_step, 1, from + j, from_step, rows);
+        for (int64_t j = 0; j < columns; j++)
+            copy_run(address_of(to, j * to_step, half), 1, address_of(from, j, half), from_step, rows, half);
         return;
     }
     for (int64_t i = 0; i < rows; i += LANES)
@@ -62,12 +95,12 @@ static void copy_transposed(float *to, int64_t to_step, const float *from, int64
             /* The last tile overlaps the one before it. */
             const int64_t row = i + LANES <= rows ? i : rows - LANES,
                           column = j + LANES <= columns ? j : columns - LANES;
-            vector tile[LANES];
-#pragma GCC unroll 16
-            for (int k = 0; k < LANES; k++) tile[k] = vector_load(from + (row + k) * from_step + column);
-            vector_transpose(tile);
-#pragma GCC unroll 16
-            for (int k = 0; k < LANES; k++) vector_store(to + (column + k) * to_step + row, tile[k]);
+            const void *source = address_of(from, row * from_step + column, half);
+            void *target = address_of(to, column * to_step + row, half);
+            if (half)
+                copy_tile(target, to_step, source, from_step, true);
+            else
+                copy_tile(target, to_step, source, from_step, false);
         }
 }
 
@@ -91,7 +124,7 @@ static int tile_dimension(const struct block *block) {
     return -1;
 }
 
-static void copy_block(const struct block *block, float *to, const float *from, int threads) {
+static void copy_block(const struct block *block, void *to, const void *from, bool half, int threads) {
     enum { STRIP = 64 }; /* columns of a unit of work on tiles */
     const int last = block->rank - 1, inner = tile_dimension(block);
     const int64_t strips = inner < 0 ? 1 : (block->dim[inner] + STRIP - 1) / STRIP;
@@ -103,31 +136,36 @@ static void copy_block(const struct block *block, float *to, const float *from, 
     for (int64_t unit = 0; unit < units; unit++) {
         int64_t to_at, from_at;
         outer_offsets(block, inner, unit / strips, &to_at, &from_at);
+        void *target = address_of(to, to_at, half);
+        const void *source = address_of(from, from_at, half);
         if (inner < 0) {
-            copy_run(to + to_at, block->to[last], from + from_at, block->from[last], block->dim[last]);
+            copy_run(target, block->to[last], source, block->from[last], block->dim[last], half);
             continue;
         }
         const int64_t first = unit % strips * STRIP, left = block->dim[inner] - first;
-        copy_transposed(to + to_at + first * block->to[inner], block->to[inner], from + from_at + first,
-                        block->from[last], block->dim[last], left < STRIP ? left : STRIP);
+        copy_transposed(address_of(target, first * block->to[inner], half), block->to[inner],
+                        address_of(source, first, half), block->from[last], block->dim[last],
+                        left < STRIP ? left : STRIP, half);
     }
 }
 
-static void copy(const struct call *call, const struct cupel_shape *shape, float *to,
-                 const int64_t *to_stride, const float *from, const int64_t *from_stride) {
+/* Elements are as those of output 0. */
+static void copy(const struct call *call, const struct cupel_shape *shape, void *to, const int64_t *to_stride,
+                 const void *from, const int64_t *from_stride) {
     const struct block block = block_of(shape, to_stride, from_stride);
-    copy_block(&block, to, from, call->device->threads);
+    copy_block(&block, to, from, is_half(&call->out[0]), call->device->threads);
 }
 
-static int64_t start_offset(const struct call *call, const struct view *view) {
+/* Where in the larger of the two a slice or what is padded begins. */
+static void *start_of(const struct call *call, const struct view *view) {
     int64_t offset = 0;
     for (int d = 0; d < view->shape.rank; d++) offset += call->node->attr.shape.start[d] * view->stride[d];
-    return offset;
+    return address_of(view->data, offset, is_half(view));
 }
 
 static void run_slice(struct call *call) {
     const struct view *x = &call->in[0], *y = &call->out[0];
-    copy(call, &y->shape, y->data, y->stride, (const float *)x->data + start_offset(call, x), x->stride);
+    copy(call, &y->shape, y->data, y->stride, start_of(call, x), x->stride);
 }
 
 static void run_pad(struct call *call) {
@@ -135,17 +173,17 @@ static void run_pad(struct call *call) {
     const int64_t count = view_count(y), none[CUPEL_MAX_RANK] = {0};
     const float zero = 0;
     copy(call, &(struct cupel_shape){1, {count}}, y->data, (int64_t[]){1}, &zero, none);
-    copy(call, &x->shape, (float *)y->data + start_offset(call, y), y->stride, x->data, x->stride);
+    copy(call, &x->shape, start_of(call, y), y->stride, x->data, x->stride);
 }
 
 static void run_concat(struct call *call) {
     const struct view *y = &call->out[0];
     const int axis = call->node->attr.shape.axis[0];
-    float *to = y->data;
+    void *to = y->data;
     for (int i = 0; i < call->n_in; i++) {
         const struct view *x = &call->in[i];
         copy(call, &x->shape, to, y->stride, x->data, x->stride);
-        to += x->shape.dim[axis] * y->stride[axis];
+        to = address_of(to, x->shape.dim[axis] * y->stride[axis], is_half(y));
     }
 }
 
@@ -169,13 +207,14 @@ static void run_broadcast(struct call *call) {
     copy(call, &y->shape, y->data, y->stride, x->data, stride);
 }
 
-#define PREPARE(name)                                                               \
-    enum cupel_status fast_##name(struct call *call, struct cupel_error *error) {   \
-        (void)error;                                                                \
-        if (cupel_dtype_size(call->out[0].dtype) != sizeof(float)) return CUPEL_OK; \
-        call->kernel = run_##name;                                                  \
-        call->engine = "cpu";                                                       \
-        return CUPEL_OK;                                                            \
+#define PREPARE(name)                                                                         \
+    enum cupel_status fast_##name(struct call *call, struct cupel_error *error) {             \
+        (void)error;                                                                          \
+        if (!is_half(&call->out[0]) && cupel_dtype_size(call->out[0].dtype) != sizeof(float)) \
+            return CUPEL_OK;                                                                  \
+        call->kernel = run_##name;                                                            \
+        call->engine = "cpu";                                                                 \
+        return CUPEL_OK;                                                                      \
     }
 PREPARE(slice)
 PREPARE(pad)

@@ -1,5 +1,6 @@
 /* Turning bytes of a data set into normalised images. */
 #include "cpu/fast/fast.h"
+#include "cpu/fast/half.h"
 #include "cpu/fast/vector.h"
 
 /* (x / 255 - mean) / deviation as factor x + shift */
@@ -13,25 +14,40 @@ static struct affine affine_of(const struct call *call, int64_t channel) {
     return (struct affine){(float)(1 / (255 * deviation)), (float)(-mean / deviation)};
 }
 
-/* One channel of one image, its pixels `step` apart in the result. */
-static void convert_plane(const uint8_t *from, int64_t pixels, struct affine affine, float *to,
-                          int64_t step) {
+/* One channel of one image, its pixels `step` apart in the result, from element `at` on. */
+INLINE void convert_plane_of(const uint8_t *restrict from, int64_t pixels, struct affine affine,
+                             void *restrict to, int64_t at, int64_t step, const bool half) {
     if (step == 1)
-        for (int64_t i = 0; i < pixels; i++) to[i] = affine.factor * (float)from[i] + affine.shift;
+        for (int64_t i = 0; i < pixels; i++)
+            put(to, at + i, affine.factor * (float)from[i] + affine.shift, half);
     else
-        for (int64_t i = 0; i < pixels; i++) to[i * step] = affine.factor * (float)from[i] + affine.shift;
+        for (int64_t i = 0; i < pixels; i++)
+            put(to, at + i * step, affine.factor * (float)from[i] + affine.shift, half);
+}
+
+static void convert_plane(const uint8_t *from, int64_t pixels, struct affine affine, const struct view *to,
+                          int64_t at, int64_t step) {
+    if (is_half(to))
+        convert_plane_of(from, pixels, affine, to->data, at, step, true);
+    else
+        convert_plane_of(from, pixels, affine, to->data, at, step, false);
 }
 
 /* One channel of as many images as a vector has lanes, into a result with the batch innermost. */
 static void convert_planes(const uint8_t *from, int64_t image, int64_t pixels, struct affine affine,
-                           float *to, int64_t step) {
+                           const struct view *to, int64_t at, int64_t step) {
     for (int64_t first = 0; first < pixels; first += LANES) {
         const int64_t count = pixels - first < LANES ? pixels - first : LANES;
         vector tile[LANES] = {0};
         for (int k = 0; k < LANES; k++)
-            convert_plane(from + k * image + first, count, affine, (float *)&tile[k], 1);
+            convert_plane_of(from + k * image + first, count, affine, &tile[k], 0, 1, false);
         vector_transpose(tile);
-        for (int64_t k = 0; k < count; k++) vector_store(to + (first + k) * step, tile[k]);
+        for (int64_t k = 0; k < count; k++) {
+            const int64_t start = at + (first + k) * step;
+            if (!is_half(to)) vector_store((float *)to->data + start, tile[k]);
+            for (int lane = 0; lane < LANES && is_half(to); lane++)
+                put(to->data, start + lane, tile[k][lane], true);
+        }
     }
 }
 
@@ -45,11 +61,11 @@ static void run_convert_rows(struct call *call) {
     for (int64_t unit = 0; unit < images / together * channels; unit++) {
         const int64_t channel = unit % channels, first = unit / channels * together;
         const uint8_t *from = (const uint8_t *)x->data + (first * channels + channel) * pixels;
-        float *to = (float *)y->data + first * y->stride[0] + channel * y->stride[1];
+        const int64_t to = first * y->stride[0] + channel * y->stride[1];
         if (together == 1)
-            convert_plane(from, pixels, affine_of(call, channel), to, y->stride[3]);
+            convert_plane(from, pixels, affine_of(call, channel), y, to, y->stride[3]);
         else
-            convert_planes(from, channels * pixels, pixels, affine_of(call, channel), to, y->stride[3]);
+            convert_planes(from, channels * pixels, pixels, affine_of(call, channel), y, to, y->stride[3]);
     }
 }
 
@@ -61,8 +77,8 @@ static void run_convert(struct call *call) {
     for (int64_t c = 0; c < channels; c++) affine[c] = affine_of(call, c);
 #pragma omp parallel for schedule(static) num_threads(call->device->threads) if (runs * run > FAST_SERIAL)
     for (int64_t r = 0; r < runs; r++)
-        convert_plane((const uint8_t *)x->data + r * run, run, affine[r % channels],
-                      (float *)call->out[0].data + r * run, 1);
+        convert_plane((const uint8_t *)x->data + r * run, run, affine[r % channels], &call->out[0], r * run,
+                      1);
 }
 
 enum cupel_status fast_convert(struct call *call, struct cupel_error *error) {

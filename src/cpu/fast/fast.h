@@ -26,6 +26,9 @@ void fast_close(struct cupel_device *device);
 /* Name and version of the library behind the heavy ops. */
 const char *fast_library(void);
 
+/* Whether the processor multiplies numbers of bf16, and that library is allowed to have it do so. */
+bool fast_has_bf16(void);
+
 /* Defines fast_NAME for a kernel run_NAME that wants nothing kept and serves the calls of which `serves` is true. */
 #define FAST_PREPARE(name, serves) FAST_PREPARE_AS(name, run_##name, serves)
 #define FAST_PREPARE_AS(name, run, serves)                                        \

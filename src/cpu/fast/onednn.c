@@ -33,7 +33,15 @@ const char *fast_library(void) {
     return text;
 }
 
+bool fast_has_bf16(void) {
+    return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16;
+}
+
 /* ---- primitives ---- */
+
+dnnl_data_type_t onednn_type(const struct view *view) {
+    return view->dtype == CUPEL_BF16 ? dnnl_bf16 : dnnl_f32;
+}
 
 enum { MAX_ARGUMENTS = 5 };
 
@@ -52,6 +60,36 @@ struct primitive {
     int count;
     struct argument argument[MAX_ARGUMENTS];
 };
+
+static dnnl_status_t add_activation(dnnl_post_ops_t operations, const union attr *attr) {
+    const float slope = attr->conv.activation == ACTIVATION_LEAKY_RELU ? (float)attr->conv.slope : 0;
+    switch ((enum activation)attr->conv.activation) {
+    case ACTIVATION_RELU:
+    case ACTIVATION_LEAKY_RELU:
+        return dnnl_post_ops_append_eltwise(operations, 1, dnnl_eltwise_relu, slope, 0);
+    case ACTIVATION_SIGMOID:
+        return dnnl_post_ops_append_eltwise(operations, 1, dnnl_eltwise_logistic, 0, 0);
+    case ACTIVATION_TANH:
+        return dnnl_post_ops_append_eltwise(operations, 1, dnnl_eltwise_tanh, 0, 0);
+    case ACTIVATION_NONE:
+        break;
+    }
+    return dnnl_success;
+}
+
+dnnl_status_t onednn_attributes(const struct call *call, bool activates, dnnl_primitive_attr_t *attributes) {
+    dnnl_status_t status = dnnl_primitive_attr_create(attributes);
+    if (status != dnnl_success) return status;
+    status = dnnl_primitive_attr_set_scratchpad_mode(*attributes, dnnl_scratchpad_mode_user);
+    dnnl_post_ops_t operations;
+    if (status == dnnl_success && activates && (status = dnnl_post_ops_create(&operations)) == dnnl_success) {
+        status = add_activation(operations, &call->node->attr);
+        if (status == dnnl_success) status = dnnl_primitive_attr_set_post_ops(*attributes, operations);
+        dnnl_post_ops_destroy(operations);
+    }
+    if (status != dnnl_success) dnnl_primitive_attr_destroy(*attributes);
+    return status;
+}
 
 static void release(void *prepared) {
     struct primitive *primitive = prepared;

@@ -28,6 +28,13 @@ enum cupel_status onednn_prepare(struct call *call, const_dnnl_primitive_desc_t 
                                  const struct onednn_argument *arguments, int count,
                                  struct cupel_error *error);
 
+/* The type of the view's numbers. */
+dnnl_data_type_t onednn_type(const struct view *view);
+
+/* Attributes of a primitive that works in the call's workspace; `activates`: and applies the node's activation to its result.
+ * The caller destroys them. */
+dnnl_status_t onednn_attributes(const struct call *call, bool activates, dnnl_primitive_attr_t *attributes);
+
 /* The kernel of such a call. */
 void onednn_run(struct call *call);
 

@@ -1,8 +1,7 @@
 /* Pooling and enlarging: vectors run along the innermost dimension of the layout, channels or images. */
-#include <string.h>
-
 #include "cpu/bilinear.h"
 #include "cpu/fast/fast.h"
+#include "cpu/fast/half.h"
 
 /* Images as planes of pixels of `lanes` contiguous elements; row-major ones have one lane. The strides are
  * those of a view's planes, rows and pixels. */
@@ -80,19 +79,29 @@ static void for_each_pixel(struct call *call, reach_fn reach, void (*make)(const
     }
 }
 
-/* Calls BODY with the number of lanes, which is known when the code is compiled in the usual case. */
-#define WITH_LANES(pixel, body)          \
-    do {                                 \
-        if ((pixel)->lanes == STRIP)     \
-            body(pixel, STRIP);          \
-        else                             \
-            body(pixel, (pixel)->lanes); \
+/* Calls BODY with the number of lanes, which is known when the code is compiled in the usual case, and with the type. */
+#define WITH_LANES(pixel, body)                                                             \
+    do {                                                                                    \
+        const bool half = is_half(&(pixel)->call->out[0]), usual = (pixel)->lanes == STRIP; \
+        if (half && usual)                                                                  \
+            body(pixel, STRIP, true);                                                       \
+        else if (half)                                                                      \
+            body(pixel, (pixel)->lanes, true);                                              \
+        else if (usual)                                                                     \
+            body(pixel, STRIP, false);                                                      \
+        else                                                                                \
+            body(pixel, (pixel)->lanes, false);                                             \
     } while (0)
-#define INLINE static inline __attribute__((always_inline))
 
-INLINE void max_of_lanes(const struct pixel *pixel, const int64_t lanes) {
-    const float *restrict x = pixel->call->in[0].data;
-    float *restrict best = (float *)pixel->call->out[0].data + pixel->to;
+/* Writes some lanes of the pixel of the result. */
+INLINE void put_lanes(const struct pixel *pixel, const float *restrict value, const int64_t lanes,
+                      const bool half) {
+    void *restrict to = pixel->call->out[0].data;
+    for (int64_t i = 0; i < lanes; i++) put(to, pixel->to + i, value[i], half);
+}
+
+INLINE void max_of_lanes(const struct pixel *pixel, const int64_t lanes, const bool half) {
+    const void *restrict x = pixel->call->in[0].data;
     int32_t *restrict argmax = (int32_t *)pixel->call->out[1].data + pixel->to;
     const int64_t width = pixel->call->in[0].shape.dim[3];
     float value[STRIP] = {0};
@@ -101,14 +110,14 @@ INLINE void max_of_lanes(const struct pixel *pixel, const int64_t lanes) {
     FOR_EACH_FROM(pixel, h, w, at) {
         const int32_t index = (int32_t)(h * width + w);
         for (int64_t i = 0; i < lanes; i++) {
-            const float new = x[at + i];
+            const float new = get(x, at + i, half);
             const bool take = first || new > value[i] || new != new;
             value[i] = take ? new : value[i];
             where[i] = take ? index : where[i];
         }
         first = false;
     }
-    for (int64_t i = 0; i < lanes; i++) best[i] = value[i];
+    put_lanes(pixel, value, lanes, half);
     for (int64_t i = 0; i < lanes; i++) argmax[i] = where[i];
 }
 
@@ -116,57 +125,60 @@ static void max_of_pixel(const struct pixel *pixel) {
     WITH_LANES(pixel, max_of_lanes);
 }
 
-INLINE void max_gradient_of_lanes(const struct pixel *pixel, const int64_t lanes) {
-    const float *restrict dy = pixel->call->in[0].data;
+INLINE void max_gradient_of_lanes(const struct pixel *pixel, const int64_t lanes, const bool half) {
+    const void *restrict dy = pixel->call->in[0].data;
     const int32_t *restrict argmax = pixel->call->in[1].data;
-    float *restrict dx = (float *)pixel->call->out[0].data + pixel->to;
     const int32_t index = (int32_t)(pixel->row * pixel->call->out[0].shape.dim[3] + pixel->column);
-    bool first = true;
+    float sum[STRIP] = {0};
     FOR_EACH_FROM(pixel, h, w, at) {
-        for (int64_t i = 0; i < lanes; i++) {
-            const float part = argmax[at + i] == index ? dy[at + i] : 0;
-            dx[i] = first ? part : dx[i] + part;
-        }
-        first = false;
+        for (int64_t i = 0; i < lanes; i++) sum[i] += argmax[at + i] == index ? get(dy, at + i, half) : 0;
     }
-    for (int64_t i = 0; first && i < lanes; i++) dx[i] = 0;
+    put_lanes(pixel, sum, lanes, half);
 }
 
 static void max_gradient_of_pixel(const struct pixel *pixel) {
     WITH_LANES(pixel, max_gradient_of_lanes);
 }
 
-static void mean_of_pixel(const struct pixel *pixel) {
-    const float *x = pixel->call->in[0].data,
-                factor = 1 / (float)(pixel->rows.divisor * pixel->columns.divisor);
+INLINE void mean_of_lanes(const struct pixel *pixel, const int64_t lanes, const bool half) {
+    const void *x = pixel->call->in[0].data;
+    const float factor = 1 / (float)(pixel->rows.divisor * pixel->columns.divisor);
     float sum[STRIP] = {0};
     FOR_EACH_FROM(pixel, h, w, at) {
-        for (int64_t i = 0; i < pixel->lanes; i++) sum[i] += x[at + i];
+        for (int64_t i = 0; i < lanes; i++) sum[i] += get(x, at + i, half);
     }
-    float *y = (float *)pixel->call->out[0].data + pixel->to;
-    for (int64_t i = 0; i < pixel->lanes; i++) y[i] = sum[i] * factor;
+    for (int64_t i = 0; i < lanes; i++) sum[i] *= factor;
+    put_lanes(pixel, sum, lanes, half);
 }
 
-static void mean_gradient_of_pixel(const struct pixel *pixel) {
+static void mean_of_pixel(const struct pixel *pixel) {
+    WITH_LANES(pixel, mean_of_lanes);
+}
+
+INLINE void mean_gradient_of_lanes(const struct pixel *pixel, const int64_t lanes, const bool half) {
     const union attr *attr = &pixel->call->node->attr;
-    const float *dy = pixel->call->in[0].data;
+    const void *dy = pixel->call->in[0].data;
     const int64_t *image = pixel->call->out[0].shape.dim + 2;
     float sum[STRIP] = {0};
     FOR_EACH_FROM(pixel, h, w, at) {
         const int64_t divisor =
             window_span(attr, 0, h, image[0]).divisor * window_span(attr, 1, w, image[1]).divisor;
         const float factor = 1 / (float)divisor;
-        for (int64_t i = 0; i < pixel->lanes; i++) sum[i] += dy[at + i] * factor;
+        for (int64_t i = 0; i < lanes; i++) sum[i] += get(dy, at + i, half) * factor;
     }
-    memcpy((float *)pixel->call->out[0].data + pixel->to, sum, (size_t)pixel->lanes * sizeof *sum);
+    put_lanes(pixel, sum, lanes, half);
+}
+
+static void mean_gradient_of_pixel(const struct pixel *pixel) {
+    WITH_LANES(pixel, mean_gradient_of_lanes);
 }
 
 /* The sum of input 0's pixels by how much of an image's pixel is in each of an enlarged one's; `gradient`: input 0 is enlarged. */
-INLINE void blend(const struct pixel *pixel, bool gradient) {
+INLINE void blend(const struct pixel *pixel, const int64_t lanes, const bool half, const bool gradient) {
     const struct call *call = pixel->call;
     const int64_t *factor = call->node->attr.upsample.factor,
                   *image = (gradient ? &call->out[0] : &call->in[0])->shape.dim + 2;
-    const float *x = call->in[0].data;
+    const void *x = call->in[0].data;
     float sum[STRIP] = {0};
     FOR_EACH_FROM(pixel, h, w, at) {
         const double row = gradient ? bilinear_weight(factor[0], h, pixel->row, image[0])
@@ -174,17 +186,25 @@ INLINE void blend(const struct pixel *pixel, bool gradient) {
         const double column = gradient ? bilinear_weight(factor[1], w, pixel->column, image[1])
                                        : bilinear_weight(factor[1], pixel->column, w, image[1]);
         const float weight = (float)(row * column);
-        for (int64_t i = 0; i < pixel->lanes; i++) sum[i] += weight * x[at + i];
+        for (int64_t i = 0; i < lanes; i++) sum[i] += weight * get(x, at + i, half);
     }
-    memcpy((float *)call->out[0].data + pixel->to, sum, (size_t)pixel->lanes * sizeof *sum);
+    put_lanes(pixel, sum, lanes, half);
+}
+
+INLINE void blend_of_lanes(const struct pixel *pixel, const int64_t lanes, const bool half) {
+    blend(pixel, lanes, half, false);
 }
 
 static void blend_of_pixel(const struct pixel *pixel) {
-    blend(pixel, false);
+    WITH_LANES(pixel, blend_of_lanes);
+}
+
+INLINE void blend_gradient_of_lanes(const struct pixel *pixel, const int64_t lanes, const bool half) {
+    blend(pixel, lanes, half, true);
 }
 
 static void blend_gradient_of_pixel(const struct pixel *pixel) {
-    blend(pixel, true);
+    WITH_LANES(pixel, blend_gradient_of_lanes);
 }
 
 /* Both sides must have one layout: the strides of planes and lanes go by it. */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cpu/fast/fast.h"
+#include "cpu/fast/half.h"
 #include "philox.h"
 
 /* The node's draws of this step: the last input holds seed and step. */
@@ -53,6 +54,16 @@ static void run_normal(struct call *call) {
     fill(call, normals_of_piece, (float)call->node->attr.random.b, (float)call->node->attr.random.a);
 }
 
+/* Of `count` elements, `step` apart from `first` on, those with a draw below p become 0. */
+INLINE void drop(const struct call *call, int64_t first, int64_t count, int64_t step, const float *drawn,
+                 const bool half) {
+    const float p = (float)call->node->attr.random.a, factor = (float)(1 / (1 - call->node->attr.random.a));
+    const void *from = call->in[0].data;
+    void *to = call->out[0].data;
+    for (int64_t i = 0; i < count; i++)
+        put(to, first + i * step, drawn[i] >= p ? get(from, first + i * step, half) * factor : 0, half);
+}
+
 /* Draws are counted in logical order. In it the innermost elements, those of a plane or of a row-major tensor, are `step`
  * apart in memory; there are `inner` of them. */
 static void run_dropout(struct call *call) {
@@ -61,18 +72,18 @@ static void run_dropout(struct call *call) {
     const bool image = x->shape.rank == 4;
     const int64_t count = view_count(x), inner = image ? x->shape.dim[2] * x->shape.dim[3] : count,
                   channels = image ? x->shape.dim[1] : 1, step = image ? x->stride[3] : 1;
-    const float p = (float)call->node->attr.random.a, factor = (float)(1 / (1 - call->node->attr.random.a));
     const int64_t most = PIECE - 4, pieces = (inner + most - 1) / most; /* a plane may begin within a block */
 #pragma omp parallel for schedule(static) num_threads(call->device->threads) if (count > FAST_SERIAL_HEAVY)
     for (int64_t unit = 0; unit < count / inner * pieces; unit++) {
         const int64_t plane = unit / pieces, first = unit % pieces * most,
-                      last = first + most < inner ? first + most : inner, element = plane * inner + first,
+                      last = first + most < inner ? first + most : inner, number = plane * inner + first,
                       start = image ? plane / channels * x->stride[0] + plane % channels * x->stride[1] : 0;
-        const float *from = (const float *)x->data + start;
-        float *to = (float *)call->out[0].data + start, drawn[PIECE];
-        units_of_piece(&philox, element / 4, drawn);
-        for (int64_t i = first; i < last; i++)
-            to[i * step] = drawn[i - first + element % 4] >= p ? from[i * step] * factor : 0;
+        float drawn[PIECE];
+        units_of_piece(&philox, number / 4, drawn);
+        if (is_half(x))
+            drop(call, start + first * step, last - first, step, drawn + number % 4, true);
+        else
+            drop(call, start + first * step, last - first, step, drawn + number % 4, false);
     }
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cpu/fast/fast.h"
+#include "cpu/fast/half.h"
 #include "cpu/fast/vector.h"
 
 /* A set of dimensions with their strides in x and y, outermost first. */
@@ -78,38 +79,41 @@ static int64_t offset_of(const struct walk *walk, const int64_t *stride, int64_t
     return offset;
 }
 
-static float sum_of_few(const float *x, int64_t count) {
+INLINE float sum_of_few(const void *x, int64_t count, const bool half) {
     vector sum[4] = {0};
     int64_t i = 0;
     for (; i + 4 * LANES <= count; i += 4 * LANES)
-        for (int k = 0; k < 4; k++) sum[k] += vector_load(x + i + k * LANES);
+        for (int k = 0; k < 4; k++) sum[k] += vector_get(x, i + k * LANES, half);
     float rest = 0;
-    for (; i < count; i++) rest += x[i];
+    for (; i < count; i++) rest += get(x, i, half);
     return rest + vector_sum((sum[0] + sum[1]) + (sum[2] + sum[3]));
 }
 
 /* In pieces, so that small numbers are not lost in large sums. */
-static double sum_of_run(const float *x, int64_t count) {
+INLINE double sum_of_run(const void *x, int64_t count, const bool half) {
     enum { PIECE = 1 << 12 };
     double sum = 0;
     for (int64_t i = 0; i < count; i += PIECE)
-        sum += (double)sum_of_few(x + i, count - i < PIECE ? count - i : PIECE);
+        sum += (double)sum_of_few(address_of(x, i, half), count - i < PIECE ? count - i : PIECE, half);
     return sum;
 }
 
 /* One sum over the reduced elements from `first` up to `last`, counted in runs, or within the one run there
  * is. */
-static float sum_runs(const struct reduction *reduction, const float *x, int64_t first, int64_t last) {
-    if (reduction->reduced.count == 1) return (float)sum_of_run(x + first, last - first);
+INLINE float sum_runs(const struct reduction *reduction, const void *x, int64_t first, int64_t last,
+                      const bool half) {
+    if (reduction->reduced.count == 1)
+        return (float)sum_of_run(address_of(x, first, half), last - first, half);
     double sum = 0;
     for (int64_t r = first; r < last; r++)
-        sum += sum_of_run(x + offset_of(&reduction->reduced, reduction->reduced.in, r), reduction->run);
+        sum += sum_of_run(address_of(x, offset_of(&reduction->reduced, reduction->reduced.in, r), half),
+                          reduction->run, half);
     return (float)sum;
 }
 
 /* A run of sums. Sums of a few rows each are added up, so that small numbers are not lost in large ones. */
-static void add_runs(const struct reduction *reduction, const float *x, int64_t first, int64_t last,
-                     float *restrict to, int64_t step) {
+INLINE void add_runs(const struct reduction *reduction, const void *x, int64_t first, int64_t last,
+                     float *restrict to, int64_t step, const bool half) {
     enum { STRIP = 256, ROWS = 64 };
     for (int64_t at = 0; at < reduction->run; at += STRIP) {
         const int64_t count = reduction->run - at < STRIP ? reduction->run - at : STRIP;
@@ -117,8 +121,8 @@ static void add_runs(const struct reduction *reduction, const float *x, int64_t 
         for (int64_t r = first; r < last; r += ROWS) {
             memset(sum, 0, (size_t)count * sizeof *sum);
             for (int64_t k = r; k < r + ROWS && k < last; k++) {
-                const float *row = x + offset_of(&reduction->reduced, reduction->reduced.in, k) + at;
-                for (int64_t i = 0; i < count; i++) sum[i] += row[i];
+                const int64_t row = offset_of(&reduction->reduced, reduction->reduced.in, k) + at;
+                for (int64_t i = 0; i < count; i++) sum[i] += get(x, row + i, half);
             }
             for (int64_t i = 0; i < count; i++) total[i] += sum[i];
         }
@@ -128,13 +132,21 @@ static void add_runs(const struct reduction *reduction, const float *x, int64_t 
 
 /* Makes the sums over a part of what is reduced; `to` is laid out as y, and `step` its stride along a run of
  * sums. */
-static void sum_part(const struct reduction *reduction, const float *x, int64_t kept, int64_t first,
-                     int64_t last, float *to, int64_t step) {
-    x += offset_of(&reduction->kept, reduction->kept.in, kept);
+INLINE void sum_part_of(const struct reduction *reduction, const void *x, int64_t kept, int64_t first,
+                        int64_t last, float *to, int64_t step, const bool half) {
+    x = address_of(x, offset_of(&reduction->kept, reduction->kept.in, kept), half);
     if (reduction->run_reduced)
-        *to = sum_runs(reduction, x, first, last);
+        *to = sum_runs(reduction, x, first, last, half);
     else
-        add_runs(reduction, x, first, last, to, step);
+        add_runs(reduction, x, first, last, to, step, half);
+}
+
+static void sum_part(const struct reduction *reduction, const struct view *x, int64_t kept, int64_t first,
+                     int64_t last, float *to, int64_t step) {
+    if (is_half(x))
+        sum_part_of(reduction, x->data, kept, first, last, to, step, true);
+    else
+        sum_part_of(reduction, x->data, kept, first, last, to, step, false);
 }
 
 /* How many parts there are to reduce: runs, or the elements of the only run. */
@@ -146,7 +158,8 @@ static int64_t parts_of(const struct reduction *reduction) {
 static void run_sum(struct call *call) {
     const struct reduction *reduction = call->prepared;
     const struct walk *kept = &reduction->kept;
-    const float *x = call->in[0].data, factor = (float)call->node->attr.shape.factor;
+    const struct view *x = &call->in[0];
+    const float factor = (float)call->node->attr.shape.factor;
     float *y = call->out[0].data, *own = call->workspace;
     const int threads = own ? call->device->threads : 1;
     const int64_t parts = parts_of(reduction), sums = view_count(&call->out[0]), run = sums / kept->count;

@@ -2,6 +2,7 @@
 #ifndef CUPEL_CPU_VECTOR_H
 #define CUPEL_CPU_VECTOR_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #if defined __AVX512F__
@@ -17,6 +18,8 @@ enum { LANES = 4, REGISTERS = 16 };
 
 typedef float vector __attribute__((vector_size(4 * LANES), may_alias));
 typedef int32_t vector_mask __attribute__((vector_size(4 * LANES)));
+typedef uint32_t vector_bits __attribute__((vector_size(4 * LANES)));
+typedef uint16_t vector_half __attribute__((vector_size(2 * LANES), aligned(2), may_alias));
 typedef float vector_anywhere __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 
 static inline vector vector_load(const float *from) {
@@ -25,6 +28,18 @@ static inline vector vector_load(const float *from) {
 
 static inline void vector_store(float *to, vector value) {
     *(vector_anywhere *)to = value;
+}
+
+/* Of f32 or bf16 (half.h), from element i on. */
+static inline __attribute__((always_inline)) vector vector_get(const void *from, int64_t i, const bool half) {
+    if (!half) return vector_load((const float *)from + i);
+    const vector_half bits = *(const vector_half *)((const uint16_t *)from + i);
+    return (vector)(__builtin_convertvector(bits, vector_bits) << 16);
+}
+
+/* As bf16 cut rather than rounded: for numbers that are of bf16. */
+static inline void vector_cut(uint16_t *to, vector value) {
+    *(vector_half *)to = __builtin_convertvector((vector_bits)value >> 16, vector_half);
 }
 
 static inline vector vector_all(float value) {
