@@ -212,6 +212,12 @@ def add_norm(net, r):
         net.add("layernorm", module=nn.LayerNorm(list(x.shape[1:])))
 
 
+def add_lrn(net, r):
+    size, alpha, k = r.randint(1, 7), round(r.uniform(1e-4, 1), 4), round(r.uniform(0.5, 2), 3)
+    net.add("lrn", {"size": size, "alpha": alpha, "k": k},
+            apply=lambda x: F.local_response_norm(x, size, alpha, 0.75, k))
+
+
 def add_enlarging(net, r):
     """At most as large as the images were."""
     channels, height, width = net.value().shape[1:]
@@ -259,8 +265,8 @@ def random_network(sample, classes, r):
     net = Network(sample)
     add_convolution(net, r)
     for _ in range(r.randint(2, 6)):
-        r.choice([add_convolution, add_activation, add_activation, add_pool, add_adaptive_pool, add_norm, add_branch,
-                  add_enlarging, add_minibatch_std])(net, r)
+        r.choice([add_convolution, add_activation, add_activation, add_pool, add_adaptive_pool, add_norm, add_lrn,
+                  add_branch, add_enlarging, add_minibatch_std])(net, r)
     if r.random() < 0.3:
         net.add("global_avgpool", apply=lambda x: x.mean((2, 3), keepdim=True))
     net.add("flatten", apply=lambda x: x.flatten(1))

@@ -18,7 +18,8 @@ enum kind {
     MINIBATCH_STD,
     SPECTRAL_NORM,
     ADAPTIVE_MAXPOOL,
-    ADAPTIVE_AVGPOOL
+    ADAPTIVE_AVGPOOL,
+    LRN
 };
 
 /* arg, as golden/make_layers.py writes it: the kind, then factors, the group, axis and mode, or the size */
@@ -52,6 +53,9 @@ static void build_golden(const struct op_case *one, struct cupel_tensor **in, st
     case ADAPTIVE_AVGPOOL:
         out[0] = cupel_adaptive_avgpool(in[0], arg);
         break;
+    case LRN:
+        out[0] = cupel_lrn(in[0], &(struct cupel_lrn){arg[0], 3, 0.75, 2});
+        break;
     }
 }
 
@@ -79,7 +83,7 @@ Test(layers, values_gradients_and_vectors_are_those_of_pytorch) {
         judge_golden(&file, &one, "reference", CUPEL_F32, 2e-6);
         judge_golden(&file, &one, "cpu", CUPEL_F32, 1e-5);
     }
-    cr_assert_eq(configurations, 30);
+    cr_assert_eq(configurations, 34);
     cupel_weights_free(&file);
 }
 
@@ -141,7 +145,9 @@ enum maker {
     MAKE_SPECTRAL,
     MAKE_POOL,
     MAKE_ADAPTIVE,
-    MAKE_PARTS
+    MAKE_PARTS,
+    MAKE_LRN,
+    MAKE_LRN_GRAD
 };
 static const struct refused {
     enum maker maker;
@@ -176,6 +182,10 @@ static const struct refused {
     {MAKE_ADAPTIVE, {4, {1, 1, 2, 2}}, {0}, 2, INT64_C(1) << 31, "2 elements cannot be pooled to 2147483648"},
     {MAKE_PARTS, {4, {1, 1, 2, 2}}, {0}, 2, 0, "2 elements cannot be pooled to 0"},
     {MAKE_PARTS, {4, {1, 1, 2, 2}}, {0}, -1, 1, "2 elements cannot be pooled to -1"},
+    {MAKE_LRN, {4, {1, 3, 2, 2}}, {0}, 0, 0, "0 of 3 channels cannot be taken together"},
+    {MAKE_LRN, {4, {1, 3, 2, 2}}, {0}, INT64_C(1) << 31, 0, "2147483648 of 3 channels"},
+    {MAKE_LRN, {2, {4, 3}}, {0}, 5, 0, "input 0 must have 4 dimensions"},
+    {MAKE_LRN_GRAD, {4, {1, 3, 2, 2}}, {4, {1, 3, 2, 1}}, 5, 0, "inputs must have one shape"},
 };
 
 static struct cupel_tensor *make(struct cupel_graph *graph, const struct refused *row) {
@@ -207,6 +217,10 @@ static struct cupel_tensor *make(struct cupel_graph *graph, const struct refused
         return cupel_avgpool(x, &(struct cupel_pool){.kernel = {1, 1}, .divisor = (int)row->a});
     case MAKE_ADAPTIVE:
         return cupel_adaptive_maxpool(x, factor);
+    case MAKE_LRN:
+        return cupel_lrn(x, &(struct cupel_lrn){row->a, 1e-4, 0.75, 1});
+    case MAKE_LRN_GRAD:
+        return NODE_ADD(lrn_grad, ATTR(lrn, row->a, 1e-4, 0.75, 1), x, other, x);
     case MAKE_PARTS:
         return NODE_ADD(avgpool, ATTR(pool, .parts = {row->a, row->b}), x);
     }

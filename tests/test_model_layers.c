@@ -45,6 +45,8 @@ static const struct made {
     {"adaptive_maxpool: {size: [1, 5]}", {4, {1, 2, 1, 5}}, {11, 12, 13, 14, 15}},
     {"adaptive_avgpool: {size: 1}", {4, {1, 2, 1, 1}}, {8}},
     {"adaptive_avgpool: {size: [3, 5]}", {4, {1, 2, 3, 5}}, {1, 2, 3, 4, 5}},
+    /* Two channels and the whole of a window of three: (1 + 1/3 (x^2 + (x + 15)^2))^-1 for a window with both. */
+    {"lrn: {size: 3, alpha: 1, beta: 1}", {4, {1, 2, 3, 5}}, {3. / (3 + 1 + 256), 6. / (3 + 4 + 289)}},
 };
 
 static struct cupel_tensor *build(struct cupel_graph *graph, const struct cupel_network *network) {
@@ -87,6 +89,9 @@ static const struct refused {
     {"maxpool: {kernel: 2, count_include_pad: true}", "unknown key of maxpool 'count_include_pad'"},
     {"adaptive_avgpool", "adaptive_avgpool needs the key 'size'"},
     {"flatten, adaptive_avgpool: {size: 2}", "it takes images [N, C, H, W]"},
+    {"lrn: {size: 0}", "'size' is '0'; it must be a whole number from 1"},
+    {"lrn: {k: 0}", "'k' is '0'; it must be a number above 0"},
+    {"flatten, lrn", "it must be images [N, C, H, W]"},
     {"avgpool: {kernel: 2, ceil_mode: 1}", "'ceil_mode' is '1'; it must be true or false"},
 };
 

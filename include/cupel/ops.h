@@ -161,6 +161,14 @@ struct cupel_tensor *cupel_layernorm(struct cupel_tensor *x, struct cupel_tensor
  * (torch.nn.InstanceNorm without running statistics) */
 struct cupel_tensor *cupel_instancenorm(struct cupel_tensor *x, struct cupel_tensor *weight,
                                         struct cupel_tensor *bias, double eps);
+/* x [N, C, H, W] / (k + alpha / size * sum of x^2)^beta, the sum over the same pixel's channels from size / 2 (rounded down)
+ * before x's to (size - 1) / 2 behind it, as far as there are any (Krizhevsky et al. 2012; torch.nn.LocalResponseNorm, whose
+ * defaults are alpha 1e-4, beta 0.75, k 1). Its gradient has no gradient. */
+struct cupel_lrn {
+    int64_t size;
+    double alpha, beta, k;
+};
+struct cupel_tensor *cupel_lrn(struct cupel_tensor *x, const struct cupel_lrn *lrn);
 /* weight / sigma, with sigma = u' M v, an estimate of the largest singular value of M: the weight as a matrix [R, K] whose rows
  * go along `axis` (Miyato et al. 2018; torch.nn.utils.spectral_norm). u [R] and v [K] are states of unit length. In training
  * mode v := M' u and u := M v, each divided by its length or eps if that is larger, give them new versions first:

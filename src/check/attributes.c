@@ -99,6 +99,8 @@ static const struct field shape[] = {
     BOOL("transpose_a", shape.transpose_a),
     BOOL("transpose_b", shape.transpose_b),
     {0}};
+static const struct field lrn[] = {
+    LONGS("size", lrn.size, 1, 1), REAL("alpha", lrn.alpha), REAL("beta", lrn.beta), REAL("k", lrn.k), {0}};
 static const struct field upsample[] = {
     {"factor", FIELD_LONG, 2, AT(upsample.factor), sizeof(int64_t), 1, 1 << 20}, {0}};
 static const struct field chain[] = {INT("count", chain.count, 1, CHAIN_STEPS),
@@ -172,6 +174,8 @@ static const struct field *const fields[OP_COUNT] = {
     [OP_log_softmax_grad] = shape,
     [OP_bilinear] = upsample,
     [OP_bilinear_grad] = upsample,
+    [OP_lrn] = lrn,
+    [OP_lrn_grad] = lrn,
     [OP_chain] = chain,
     [OP_batch] = batch,
     [OP_sgd] = sgd,

@@ -13,7 +13,7 @@ static const bool any_address[OP_COUNT] = {
     [OP_max] = true,          [OP_assign] = true,       [OP_matmul] = true,        [OP_linear] = true,
     [OP_conv2d] = true,       [OP_conv2d_image] = true, [OP_conv2d_weight] = true, [OP_maxpool] = true,
     [OP_maxpool_grad] = true, [OP_maxpool_pick] = true, [OP_avgpool] = true,       [OP_avgpool_grad] = true,
-    [OP_embedding] = true,
+    [OP_embedding] = true,    [OP_lrn] = true,          [OP_lrn_grad] = true,
 };
 
 enum { MOST_INPUTS = 8 };

@@ -85,6 +85,7 @@ union attr {
         struct cupel_jitter how;
         uint32_t stream;
     } jitter;
+    struct cupel_lrn lrn;
     struct chain chain;
     struct batch batch;
     struct cupel_sgd sgd;

@@ -67,6 +67,9 @@ static const struct cupel_field maxpool_fields[] = {WINDOW_FIELDS};
 static const struct cupel_field avgpool_fields[] = {
     WINDOW_FIELDS, FIELD("count_include_pad", BOOL, count_include_pad, 0, 0, "true")};
 static const struct cupel_field adaptive_fields[] = {COMMON, FIELD("size", PAIR, size, 1, MAX_WINDOW, NULL)};
+static const struct cupel_field lrn_fields[] = {
+    COMMON, FIELD("size", INT, size, 1, MAX_OUT, "5"), FIELD("alpha", NUMBER, alpha, 0, DBL_MAX, "1e-4"),
+    FIELD("beta", NUMBER, beta, 0, DBL_MAX, "0.75"), FIELD("k", NUMBER, k, CUPEL_ABOVE_0, DBL_MAX, "1")};
 static const struct cupel_field leaky_relu_fields[] = {
     COMMON, FIELD("slope", NUMBER, slope, CUPEL_ABOVE_0, DBL_MAX, "0.01")};
 static const struct cupel_field elu_fields[] = {COMMON,
@@ -250,6 +253,14 @@ static struct cupel_tensor *build_adaptive_avgpool(struct builder *builder, cons
     return cupel_adaptive_avgpool(x[0], layer->arguments.size);
 }
 
+static struct cupel_tensor *build_lrn(struct builder *builder, const struct layer *layer,
+                                      struct cupel_tensor **x) {
+    const struct layer_arguments *a = &layer->arguments;
+    const struct cupel_lrn lrn = {a->size[0], a->alpha, a->beta, a->k};
+    if (x[0]->shape.rank != 4) return refuse_images(builder, layer, x[0]);
+    return cupel_lrn(x[0], &lrn);
+}
+
 static struct cupel_tensor *build_upsample(struct builder *builder, const struct layer *layer,
                                            struct cupel_tensor **x) {
     if (x[0]->shape.rank != 4) return refuse_images(builder, layer, x[0]);
@@ -358,6 +369,7 @@ const struct layer_kind layer_kinds[] = {
     KIND("batchnorm", batchnorm_fields, build_batchnorm),
     KIND("layernorm", layernorm_fields, build_layernorm),
     KIND("instancenorm", instancenorm_fields, build_instancenorm),
+    KIND("lrn", lrn_fields, build_lrn),
     KIND("minibatch_std", minibatch_std_fields, build_minibatch_std),
     KIND("maxpool", maxpool_fields, build_maxpool),
     KIND("avgpool", avgpool_fields, build_avgpool),

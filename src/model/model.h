@@ -19,7 +19,7 @@ struct layer_arguments {
     int64_t out, kernel[2], stride[2], pad[2], dilation[2], groups, output_pad[2], factor[2], size[2], group;
     bool bias, affine, spectral_norm, ceil_mode, count_include_pad;
     int mode;
-    double momentum, eps, slope, alpha, p, auxiliary;
+    double momentum, eps, slope, alpha, beta, k, p, auxiliary;
     struct cupel_shape shape;
 };
 

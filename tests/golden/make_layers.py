@@ -1,5 +1,5 @@
-"""Writes ops_layers.safetensors: embedding, enlarging, instance normalisation, minibatch deviation, spectral normalisation and adaptive
-pools as PyTorch computes them, in double.
+"""Writes ops_layers.safetensors: embedding, enlarging, instance normalisation, minibatch deviation, spectral normalisation, adaptive
+pools and local response normalisation as PyTorch computes them, in double.
 
 Of each configuration it holds the parameters (`arg`, as test_layers.c reads them), the inputs `in0`, `in1`, ..., an upstream
 gradient `dy`, the result `y` and the inputs' gradients `d0`, `d1`, ...; of spectral normalisation in training mode also the
@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 EMBEDDING, NEAREST, BILINEAR, PIXEL_SHUFFLE, INSTANCENORM, MINIBATCH_STD, SPECTRAL_NORM, ADAPTIVE_MAXPOOL, \
-    ADAPTIVE_AVGPOOL = range(9)
+    ADAPTIVE_AVGPOOL, LRN = range(10)
 torch.manual_seed(13)
 tensors = {}
 
@@ -101,4 +101,6 @@ for shape, size in (((2, 3, 7, 5), (3, 2)), ((1, 2, 3, 4), (5, 6)), ((2, 2, 4, 6
     name = "x".join(map(str, (*shape[2:], *size)))
     record(f"adaptive-maxpool-{name}", [ADAPTIVE_MAXPOOL, *size], lambda x: F.adaptive_max_pool2d(x, size), [draw(*shape)])
     record(f"adaptive-avgpool-{name}", [ADAPTIVE_AVGPOOL, *size], lambda x: F.adaptive_avg_pool2d(x, size), [draw(*shape)])
+for size in (1, 4, 5, 9):
+    record(f"lrn-{size}", [LRN, size], lambda x: F.local_response_norm(x, size, 3, 0.75, 2), [draw(2, 7, 2, 3)])
 save_file(tensors, "ops_layers.safetensors")
