@@ -199,6 +199,40 @@ def add_adaptive_pool(net, r):
         net.add("adaptive_avgpool", {"size": size}, apply=lambda x: F.adaptive_avg_pool2d(x, size))
 
 
+def add_unpool(net, r):
+    """A pool, something between, and back."""
+    channels, height, width = net.value().shape[1:]
+    if min(height, width) < 3:
+        return
+    kernel = [r.randint(1, 2), r.randint(2, 3)]
+    stride, seen = [k + r.randint(0, 1) for k in kernel], {}
+
+    def pool(x):
+        y, seen["where"] = F.max_pool2d(x, kernel, stride, return_indices=True)
+        seen["size"] = x.shape
+        return y
+
+    pooled = net.add("maxpool", {"kernel": kernel, "stride": stride}, apply=pool)
+    net.add("conv", {"out": channels, "kernel": 1}, module=nn.Conv2d(channels, channels, 1))
+    net.add("unpool", inputs=[net.last, pooled],
+            apply=lambda x, _: F.max_unpool2d(x, seen["where"], kernel, stride, output_size=seen["size"]))
+
+
+def add_margins(net, r):
+    height, width = net.value().shape[2:]
+    if r.random() < 0.5:
+        top, left = (r.randint(0, max(0, (size - 2) // 2)) for size in (height, width))
+        size = [height - 2 * top - (top > 0), width - 2 * left - (left > 0)]
+        net.add("crop", {"size": size}, apply=lambda x: x[:, :, top:top + size[0], left:left + size[1]])
+    else:
+        top, bottom = (r.randint(0, min(2, height - 1)) for _ in range(2))
+        left, right = (r.randint(0, min(2, width - 1)) for _ in range(2))
+        mode = r.choice(["constant", "reflect", "replicate"])
+        value = r.choice([0, 0.5]) if mode == "constant" else 0
+        net.add("pad", {"pad": [top, bottom, left, right], "mode": mode, "value": value},
+                apply=lambda x: F.pad(x, (left, right, top, bottom), mode, value))
+
+
 def add_norm(net, r):
     x = net.value()
     if x.dim() == 4 and x.shape[2] * x.shape[3] >= 9 and r.random() < 0.3:
@@ -265,8 +299,8 @@ def random_network(sample, classes, r):
     net = Network(sample)
     add_convolution(net, r)
     for _ in range(r.randint(2, 6)):
-        r.choice([add_convolution, add_activation, add_activation, add_pool, add_adaptive_pool, add_norm, add_lrn,
-                  add_branch, add_enlarging, add_minibatch_std])(net, r)
+        r.choice([add_convolution, add_activation, add_activation, add_pool, add_adaptive_pool, add_unpool,
+                  add_margins, add_norm, add_lrn, add_branch, add_enlarging, add_minibatch_std])(net, r)
     if r.random() < 0.3:
         net.add("global_avgpool", apply=lambda x: x.mean((2, 3), keepdim=True))
     net.add("flatten", apply=lambda x: x.flatten(1))

@@ -19,10 +19,13 @@ enum kind {
     SPECTRAL_NORM,
     ADAPTIVE_MAXPOOL,
     ADAPTIVE_AVGPOOL,
-    LRN
+    LRN,
+    PAD,
+    UNPOOL
 };
 
-/* arg, as golden/make_layers.py writes it: the kind, then factors, the group, axis and mode, or the size */
+/* arg, as golden/make_layers.py writes it: the kind, then factors, the group, axis and mode, the size, margins and mode,
+ * or a pool's kernel, stride and pad */
 static void build_golden(const struct op_case *one, struct cupel_tensor **in, struct cupel_tensor **out) {
     const int64_t *arg = one->arg + 1;
     switch ((enum kind)one->arg[0]) {
@@ -52,6 +55,14 @@ static void build_golden(const struct op_case *one, struct cupel_tensor **in, st
         break;
     case ADAPTIVE_AVGPOOL:
         out[0] = cupel_adaptive_avgpool(in[0], arg);
+        break;
+    case PAD:
+        out[0] = cupel_pad_image(in[0], arg, (enum cupel_padding)arg[4], 0);
+        break;
+    case UNPOOL:
+        out[0] = cupel_unpool(in[0], cupel_maxpool(in[1], &(struct cupel_pool){{(int)arg[0], (int)arg[1]},
+                                                                               {(int)arg[2], (int)arg[3]},
+                                                                               {(int)arg[4], (int)arg[5]}}));
         break;
     case LRN:
         out[0] = cupel_lrn(in[0], &(struct cupel_lrn){arg[0], 3, 0.75, 2});
@@ -83,7 +94,7 @@ Test(layers, values_gradients_and_vectors_are_those_of_pytorch) {
         judge_golden(&file, &one, "reference", CUPEL_F32, 2e-6);
         judge_golden(&file, &one, "cpu", CUPEL_F32, 1e-5);
     }
-    cr_assert_eq(configurations, 34);
+    cr_assert_eq(configurations, 45);
     cupel_weights_free(&file);
 }
 

@@ -128,6 +128,18 @@ struct cupel_tensor *cupel_avgpool(struct cupel_tensor *x, const struct cupel_po
  * floor(i H / size[0]) to ceil((i + 1) H / size[0]) - 1, columns likewise. (torch.nn.AdaptiveMaxPool2d, AdaptiveAvgPool2d) */
 struct cupel_tensor *cupel_adaptive_maxpool(struct cupel_tensor *x, const int64_t *size);
 struct cupel_tensor *cupel_adaptive_avgpool(struct cupel_tensor *x, const int64_t *size);
+/* Puts each element of x where the maximum of its window was when `pooled`, of x's shape, was made by cupel_maxpool; zeros
+ * elsewhere. The result has the shape of what was pooled. The windows must not overlap. (torch.nn.MaxUnpool2d) */
+struct cupel_tensor *cupel_unpool(struct cupel_tensor *x, struct cupel_tensor *pooled);
+/* The middle size[0] rows and size[1] columns of x [N, C, H, W]; where as many cannot go on both sides, one more goes below and to
+ * the right. */
+struct cupel_tensor *cupel_crop(struct cupel_tensor *x, const int64_t *size);
+/* x [N, C, H, W] with margins of pad[0] rows above and pad[1] below, pad[2] columns to the left and pad[3] to the right, which hold
+ * `value`, or the image mirrored at its outermost lines (which are not repeated: margins are smaller than the image), or those lines
+ * repeated. (torch.nn.functional.pad, "constant", "reflect" and "replicate") */
+enum cupel_padding { CUPEL_PAD_CONSTANT, CUPEL_PAD_REFLECT, CUPEL_PAD_REPLICATE };
+struct cupel_tensor *cupel_pad_image(struct cupel_tensor *x, const int64_t *pad, enum cupel_padding mode,
+                                     double value);
 /* [N, C, H, W] -> [N, C, factor[0] H, factor[1] W], for whole factors. Bilinear: between the centres of pixels, as with
  * align_corners = False. (torch.nn.Upsample) */
 enum cupel_upsampling { CUPEL_UPSAMPLE_NEAREST, CUPEL_UPSAMPLE_BILINEAR };

@@ -115,7 +115,7 @@ static enum cupel_status scope_enter(struct parser *parser, struct scope *outer,
     const struct cupel_yaml_item *given = cupel_yaml_find(values, "name");
     const bool plain = given && given->kind == CUPEL_YAML_NULL;
     CUPEL_TRY(name_add(parser->yaml, outer, word, plain ? NULL : given, name, parser->error));
-    CUPEL_TRY(name_inputs(parser->yaml, outer, *name, cupel_yaml_find(values, "from"), false, &inputs, &count,
+    CUPEL_TRY(name_inputs(parser->yaml, outer, *name, cupel_yaml_find(values, "from"), 1, 1, &inputs, &count,
                           parser->error));
     *inner = (struct scope){.outer = outer,
                             .use = outer->use,

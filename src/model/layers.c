@@ -1,5 +1,6 @@
 /* The table of layers: their words, arguments and defaults (PyTorch's), and how each is built. */
 #include <float.h>
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 
@@ -67,6 +68,17 @@ static const struct cupel_field maxpool_fields[] = {WINDOW_FIELDS};
 static const struct cupel_field avgpool_fields[] = {
     WINDOW_FIELDS, FIELD("count_include_pad", BOOL, count_include_pad, 0, 0, "true")};
 static const struct cupel_field adaptive_fields[] = {COMMON, FIELD("size", PAIR, size, 1, MAX_WINDOW, NULL)};
+static const struct cupel_field crop_fields[] = {COMMON, FIELD("size", PAIR, size, 1, MAX_WINDOW, "")};
+static const char *const padding_modes[] = {
+    [CUPEL_PAD_CONSTANT] = "constant", [CUPEL_PAD_REFLECT] = "reflect", [CUPEL_PAD_REPLICATE] = "replicate"};
+static const struct cupel_field pad_fields[] = {COMMON,
+                                                FIELD("pad", SHAPE, shape, 0, MAX_WINDOW, NULL),
+                                                FIELD("value", NUMBER, value, 0, 0, "0"),
+                                                {.key = "mode",
+                                                 .type = CUPEL_FIELD_CHOICE,
+                                                 .offset = offsetof(struct layer_arguments, mode),
+                                                 .fallback = "constant",
+                                                 .words = CUPEL_WORDS(padding_modes)}};
 static const struct cupel_field lrn_fields[] = {
     COMMON, FIELD("size", INT, size, 1, MAX_OUT, "5"), FIELD("alpha", NUMBER, alpha, 0, DBL_MAX, "1e-4"),
     FIELD("beta", NUMBER, beta, 0, DBL_MAX, "0.75"), FIELD("k", NUMBER, k, CUPEL_ABOVE_0, DBL_MAX, "1")};
@@ -253,6 +265,42 @@ static struct cupel_tensor *build_adaptive_avgpool(struct builder *builder, cons
     return cupel_adaptive_avgpool(x[0], layer->arguments.size);
 }
 
+static struct cupel_tensor *build_unpool(struct builder *builder, const struct layer *layer,
+                                         struct cupel_tensor **x) {
+    (void)builder, (void)layer;
+    return cupel_unpool(x[0], x[1]);
+}
+
+/* To a size that is given, or to that of the second input. */
+static struct cupel_tensor *build_crop(struct builder *builder, const struct layer *layer,
+                                       struct cupel_tensor **x) {
+    const bool given = layer->arguments.size[0] > 0, like = layer->input_count > 1;
+    if (given == like)
+        return graph_fail(builder->graph, layer->kind->word,
+                          "it needs a size, `size: [height, width]`, or a layer of that size, `from: [layer, "
+                          "like]`, %s",
+                          given ? "not both" : "but has neither");
+    if (x[like]->shape.rank != 4) return refuse_images(builder, layer, x[like]);
+    return cupel_crop(x[0], given ? layer->arguments.size : x[1]->shape.dim + 2);
+}
+
+/* `pad` is one number, [down, across] or [top, bottom, left, right]. */
+static struct cupel_tensor *build_pad(struct builder *builder, const struct layer *layer,
+                                      struct cupel_tensor **x) {
+    const struct layer_arguments *a = &layer->arguments;
+    const int numbers = a->shape.rank;
+    int64_t pad[4];
+    if (numbers != 1 && numbers != 2 && numbers != 4)
+        return graph_fail(builder->graph, layer->kind->word,
+                          "'pad' has %d numbers; write one, [down, across] or [top, bottom, left, right]",
+                          numbers);
+    if (a->value != 0 && a->mode != CUPEL_PAD_CONSTANT)
+        return graph_fail(builder->graph, layer->kind->word, "`value` is for `mode: constant`");
+    if (x[0]->shape.rank != 4) return refuse_images(builder, layer, x[0]);
+    for (int i = 0; i < 4; i++) pad[i] = a->shape.dim[i * numbers / 4];
+    return cupel_pad_image(x[0], pad, (enum cupel_padding)a->mode, a->value);
+}
+
 static struct cupel_tensor *build_lrn(struct builder *builder, const struct layer *layer,
                                       struct cupel_tensor **x) {
     const struct layer_arguments *a = &layer->arguments;
@@ -349,10 +397,10 @@ static struct cupel_tensor *build_concat(struct builder *builder, const struct l
 
 #define KIND(text, arguments, function) \
     { .word = text, .fields = arguments, .field_count = COUNT(arguments), .build = function }
-#define JOIN(text, function)                                                                       \
-    {                                                                                              \
-        .word = text, .fields = common_fields, .field_count = COUNT(common_fields), .joins = true, \
-        .build = function                                                                          \
+#define JOIN(text, arguments, from, to, function)                                                      \
+    {                                                                                                  \
+        .word = text, .fields = arguments, .field_count = COUNT(arguments), .least = from, .most = to, \
+        .build = function                                                                              \
     }
 #define PLAIN(text, function) \
     { .word = text, .fields = common_fields, .field_count = COUNT(common_fields), .apply = function }
@@ -376,6 +424,7 @@ const struct layer_kind layer_kinds[] = {
     KIND("adaptive_maxpool", adaptive_fields, build_adaptive_maxpool),
     KIND("adaptive_avgpool", adaptive_fields, build_adaptive_avgpool),
     PLAIN("global_avgpool", cupel_global_avgpool),
+    KIND("pad", pad_fields, build_pad),
     KIND("upsample", upsample_fields, build_upsample),
     KIND("pixel_shuffle", pixel_shuffle_fields, build_pixel_shuffle),
     PLAIN("relu", cupel_relu),
@@ -392,7 +441,9 @@ const struct layer_kind layer_kinds[] = {
     KIND("dropout", dropout_fields, build_dropout),
     PLAIN("flatten", cupel_flatten),
     KIND("reshape", reshape_fields, build_reshape),
-    JOIN("add", build_add),
-    JOIN("concat", build_concat),
+    JOIN("add", common_fields, 2, INT_MAX, build_add),
+    JOIN("concat", common_fields, 2, INT_MAX, build_concat),
+    JOIN("unpool", common_fields, 2, 2, build_unpool),
+    JOIN("crop", crop_fields, 1, 2, build_crop),
 };
 const size_t layer_kind_count = COUNT(layer_kinds);

@@ -19,7 +19,7 @@ struct layer_arguments {
     int64_t out, kernel[2], stride[2], pad[2], dilation[2], groups, output_pad[2], factor[2], size[2], group;
     bool bias, affine, spectral_norm, ceil_mode, count_include_pad;
     int mode;
-    double momentum, eps, slope, alpha, beta, k, p, auxiliary;
+    double momentum, eps, slope, alpha, beta, k, p, value, auxiliary;
     struct cupel_shape shape;
 };
 
@@ -42,7 +42,7 @@ struct layer_kind {
     const char *word;
     const struct cupel_field *fields;
     size_t field_count;
-    bool joins;       /* takes two inputs or more instead of one */
+    int least, most;  /* inputs; both 0: one */
     bool takes_label; /* its input may be the class labels, I32 [N] (`from: label`) */
     /* Appends the layer's nodes for the inputs `x`; NULL with the graph's error set when it cannot. */
     struct cupel_tensor *(*build)(struct builder *builder, const struct layer *layer,

@@ -2,6 +2,7 @@
 #include "model/names.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <string.h>
 
 /* Words that `from` knows in every list, and what they mean; the input's is the list's own. */
@@ -106,28 +107,35 @@ static enum cupel_status find_input(struct cupel_yaml *yaml, const struct scope 
     return CUPEL_OK;
 }
 
-enum cupel_status name_inputs(struct cupel_yaml *yaml, const struct scope *scope, const struct name *self,
-                              const struct cupel_yaml_item *from, bool joins, int **inputs, int *count,
-                              struct cupel_error *error) {
-    const struct cupel_yaml_item *list = from && from->kind == CUPEL_YAML_SEQUENCE ? from->first : NULL;
-    *count = 0;
-    for (const struct cupel_yaml_item *item = list; item; item = item->next) ++*count;
-    if (joins && *count < 2)
-        return cupel_yaml_fail(yaml, from ? from : self->item, error,
-                               "%s joins two layers or more; write `from: [one, other]`", self->word);
-    if (!joins && from && from->kind == CUPEL_YAML_SEQUENCE && *count != 1)
+/* That the layer cannot have so many inputs. */
+static enum cupel_status inputs_misfit(struct cupel_yaml *yaml, const struct name *self,
+                                       const struct cupel_yaml_item *from, int least, int most,
+                                       struct cupel_error *error) {
+    if (most == 1)
         return cupel_yaml_fail(yaml, from, error,
                                "%.60s has one input; write `from: name`, or join with add or concat",
                                self->word);
-    *inputs = cupel_heap_alloc(&yaml->heap, *count ? (size_t)*count : 1, sizeof **inputs);
+    const char *takes = most == INT_MAX ? "joins two layers or more"
+                        : least == most ? "takes two layers"
+                                        : "takes one layer or two";
+    return cupel_yaml_fail(yaml, from ? from : self->item, error, "%s %s; write `from: [one, other]`",
+                           self->word, takes);
+}
+
+enum cupel_status name_inputs(struct cupel_yaml *yaml, const struct scope *scope, const struct name *self,
+                              const struct cupel_yaml_item *from, int least, int most, int **inputs,
+                              int *count, struct cupel_error *error) {
+    const bool listed = from && from->kind == CUPEL_YAML_SEQUENCE;
+    const struct cupel_yaml_item *list = listed ? from->first : NULL;
+    *count = listed ? 0 : 1;
+    for (const struct cupel_yaml_item *item = list; item; item = item->next) ++*count;
+    if (*count < least || *count > most) return inputs_misfit(yaml, self, from, least, most, error);
+    *inputs = cupel_heap_alloc(&yaml->heap, (size_t)*count, sizeof **inputs);
     if (!*inputs) return cupel_yaml_no_memory(yaml, error);
     **inputs = scope->previous;
     int *input = *inputs;
     for (const struct cupel_yaml_item *item = list; item; item = item->next)
         CUPEL_TRY(find_input(yaml, scope, self, item, input++, error));
-    if (!list) {
-        *count = 1;
-        if (from) CUPEL_TRY(find_input(yaml, scope, self, from, *inputs, error));
-    }
+    if (from && !listed) CUPEL_TRY(find_input(yaml, scope, self, from, *inputs, error));
     return CUPEL_OK;
 }

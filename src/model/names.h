@@ -39,10 +39,10 @@ enum cupel_status name_add(struct cupel_yaml *yaml, struct scope *scope, const s
                            const struct cupel_yaml_item *given, struct name **name,
                            struct cupel_error *error);
 
-/* The layers that a `from` (NULL: none) says, for the layer or block `self` that takes one input or joins
- * several. */
+/* The layers that a `from` (NULL: none) says, for the layer or block `self` that takes `least` inputs to `most`, INT_MAX for any
+ * number. */
 enum cupel_status name_inputs(struct cupel_yaml *yaml, const struct scope *scope, const struct name *self,
-                              const struct cupel_yaml_item *from, bool joins, int **inputs, int *count,
-                              struct cupel_error *error);
+                              const struct cupel_yaml_item *from, int least, int most, int **inputs,
+                              int *count, struct cupel_error *error);
 
 #endif

@@ -68,8 +68,8 @@ static enum cupel_status layer_read(struct parser *parser, struct scope *scope, 
         cupel_heap_text(&parser->yaml->heap, "%s:%d:%d", parser->yaml->name, word->line, word->column);
     if (!layer->name || !layer->path || !layer->place)
         return cupel_yaml_no_memory(parser->yaml, parser->error);
-    CUPEL_TRY(name_inputs(parser->yaml, scope, name, layer->arguments.from, kind->joins, &layer->inputs,
-                          &layer->input_count, parser->error));
+    CUPEL_TRY(name_inputs(parser->yaml, scope, name, layer->arguments.from, kind->least ? kind->least : 1,
+                          kind->most ? kind->most : 1, &layer->inputs, &layer->input_count, parser->error));
     CUPEL_TRY(labels_check(parser, layer));
     layer->has_init = layer->arguments.init_item != NULL;
     if (layer->has_init)

@@ -125,6 +125,23 @@ void grad_maxpool_pick(const struct node *node, struct cupel_tensor *const *dy, 
     dx[0] = add_maxpool_grad(node, dy[0], node->in[1]);
 }
 
+/* What maxpool_grad does is to put each number where its window's maximum was. Numbers of windows that overlap would be added up,
+ * which is not what unpooling is. */
+struct cupel_tensor *cupel_unpool(struct cupel_tensor *x, struct cupel_tensor *pooled) {
+    if (!x || !pooled) return NULL;
+    const struct node *node = pooled->node;
+    if (node->op != OP_maxpool || pooled->index != 0)
+        return graph_fail(node->graph, "unpool", "the second input must be what a maxpool makes");
+    if (!cupel_shape_equal(&x->shape, &pooled->shape))
+        return graph_fail(node->graph, "unpool", "the first input must have the shape that the maxpool made");
+    const struct cupel_pool *pool = &node->attr.pool.pool;
+    for (int axis = 0; axis < 2; axis++)
+        if (node->attr.pool.parts[axis] || pool->kernel[axis] > pool->stride[axis])
+            return graph_fail(node->graph, "unpool",
+                              "the maxpool's windows overlap; it needs a stride of at least its kernel");
+    return add_maxpool_grad(node, x, pooled + 1);
+}
+
 /* ---- average ---- */
 
 bool infer_avgpool(struct node *node) {

@@ -1,5 +1,5 @@
 """Writes ops_layers.safetensors: embedding, enlarging, instance normalisation, minibatch deviation, spectral normalisation, adaptive
-pools and local response normalisation as PyTorch computes them, in double.
+pools, local response normalisation, padding and unpooling as PyTorch computes them, in double.
 
 Of each configuration it holds the parameters (`arg`, as test_layers.c reads them), the inputs `in0`, `in1`, ..., an upstream
 gradient `dy`, the result `y` and the inputs' gradients `d0`, `d1`, ...; of spectral normalisation in training mode also the
@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 EMBEDDING, NEAREST, BILINEAR, PIXEL_SHUFFLE, INSTANCENORM, MINIBATCH_STD, SPECTRAL_NORM, ADAPTIVE_MAXPOOL, \
-    ADAPTIVE_AVGPOOL, LRN = range(10)
+    ADAPTIVE_AVGPOOL, LRN, PAD, UNPOOL = range(12)
 torch.manual_seed(13)
 tensors = {}
 
@@ -103,4 +103,20 @@ for shape, size in (((2, 3, 7, 5), (3, 2)), ((1, 2, 3, 4), (5, 6)), ((2, 2, 4, 6
     record(f"adaptive-avgpool-{name}", [ADAPTIVE_AVGPOOL, *size], lambda x: F.adaptive_avg_pool2d(x, size), [draw(*shape)])
 for size in (1, 4, 5, 9):
     record(f"lrn-{size}", [LRN, size], lambda x: F.local_response_norm(x, size, 3, 0.75, 2), [draw(2, 7, 2, 3)])
+for mode in ("constant", "reflect", "replicate"):
+    for top, bottom, left, right in ((1, 2, 3, 0), (0, 0, 2, 4), (2, 1, 1, 1)):
+        record(f"pad-{mode}-{top}{bottom}{left}{right}",
+               [PAD, top, bottom, left, right, ("constant", "reflect", "replicate").index(mode)],
+               lambda x: F.pad(x, (left, right, top, bottom), mode), [draw(2, 3, 4, 5)])
+
+
+def unpool(x, image, kernel, stride, pad):
+    _, where = F.max_pool2d(image, kernel, stride, pad, return_indices=True)
+    return F.max_unpool2d(x, where, kernel, stride, pad, image.shape[2:])
+
+
+for kernel, stride, pad, size in (((2, 2), (2, 2), (0, 0), (2, 2)), ((2, 3), (3, 3), (0, 1), (2, 2))):
+    record(f"unpool-{kernel[0]}{kernel[1]}", [UNPOOL, *kernel, *stride, *pad],
+           lambda x, image: unpool(x, image.detach(), kernel, stride, pad) + 0 * image.sum(),
+           [draw(2, 3, *size), draw(2, 3, 5, 5)])
 save_file(tensors, "ops_layers.safetensors")
