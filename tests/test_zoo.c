@@ -116,6 +116,16 @@ Test(zoo, names_are_those_of_torchvision) {
     }
 }
 
+Test(zoo, other_classes_can_be_had) {
+    struct cupel_model *model =
+        model_of("resnet18-cifar", (const char *[]){"data.format=cifar100", "parameters.classes=100",
+                                                    "data.class_names=~", NULL});
+    const struct cupel_shape output = cupel_network_output(cupel_model_network(model, 0));
+    cr_expect(cupel_shape_equal(&output, &CUPEL_SHAPE(100)));
+    cr_expect_null(cupel_model_data(model)->class_names);
+    cupel_model_free(model);
+}
+
 #define NARROW " --device cpu --batch 4 --epochs 1 --set parameters.width=2"
 
 Test(zoo, resnet_trains_on_cifar) {
@@ -197,6 +207,42 @@ Test(zoo, auxiliary_heads_count_by_their_weights_in_training) {
     cr_expect_float_eq(result.evaluation.loss, log(4), 1e-5, "%g", result.evaluation.loss);
     cupel_train_result_free(&result);
     cupel_weights_free(&dump);
+    cupel_model_free(model);
+}
+
+/* Weights carry the heads' statistics, which an evaluation has no use for. */
+Test(zoo, heads_with_statistics_are_evaluated) {
+    char path[400];
+    struct cupel_error error = {0};
+    struct cupel_model *model;
+    struct cupel_evaluation evaluation;
+    snprintf(path, sizeof path, "data.path=%s", tiny_set());
+    const char *const settings[] = {
+        path,
+        "networks.net.layers=[flatten, linear: {name: fc, out: 8}, linear: {name: aux1, out: 6}, "
+        "batchnorm: {name: aux2}, linear: {name: aux3, out: 4, auxiliary: 0.3}, linear: {from: fc, out: 4}]"};
+    cr_assert_eq(cupel_model_read_text("m.yaml", heads_text, strlen(heads_text), settings, 2, &model, &error),
+                 CUPEL_OK, "%s", error.message);
+    const char *checkpoint = trained(model, "run");
+    struct cupel_weights file = {0}, brief = {0};
+    cr_assert_eq(cupel_weights_load(checkpoint, &file, &error), CUPEL_OK, "%s", error.message);
+    cr_assert_not_null(cupel_weights_find(&file, "net.aux2.running_var"));
+    cr_expect_eq(cupel_evaluate(model, &plainly, checkpoint, 0, &evaluation, &error), CUPEL_OK, "%s",
+                 error.message);
+    cupel_evaluation_free(&evaluation);
+    for (size_t i = 0; i < file.count; i++) {
+        const struct cupel_weight *weight = &file.tensors[i];
+        if (strncmp(weight->name, "net.", 4) != 0) continue;
+        cr_assert_eq(
+            cupel_weights_add(&brief, weight->name + 4, weight->dtype, &weight->shape, weight->data, &error),
+            CUPEL_OK);
+    }
+    cr_assert_eq(cupel_weights_save(&brief, temporary_path("brief"), &error), CUPEL_OK);
+    cr_expect_eq(cupel_evaluate(model, &plainly, temporary_path("brief"), 0, &evaluation, &error), CUPEL_OK,
+                 "%s", error.message);
+    cupel_evaluation_free(&evaluation);
+    cupel_weights_free(&file);
+    cupel_weights_free(&brief);
     cupel_model_free(model);
 }
 

@@ -48,11 +48,38 @@ struct cupel_tensor *builder_parameter(struct builder *builder, const char *name
     return cupel_state(builder->graph, path, builder->graph->real, shape, init);
 }
 
+/* Enters the name of a statistic that a probe meets. */
+static bool enter_statistic(struct builder *builder, const char *path) {
+    struct cupel_network *network = builder->probed;
+    if (network->statistic_count == builder->statistic_room) {
+        int room = builder->statistic_room ? 2 * builder->statistic_room : 32;
+        const char **names = cupel_heap_alloc(builder->heap, (size_t)room, sizeof *names);
+        if (!names) return false;
+        if (network->statistics)
+            memcpy(names, network->statistics, (size_t)network->statistic_count * sizeof *names);
+        network->statistics = names;
+        builder->statistic_room = room;
+    }
+    const char *text = cupel_heap_text(builder->heap, "%s", path);
+    if (text) network->statistics[network->statistic_count++] = text;
+    return text != NULL;
+}
+
+bool network_has_statistic(const struct cupel_network *network, const char *name) {
+    for (int i = 0; i < network->statistic_count; i++)
+        if (strcmp(network->statistics[i], name) == 0) return true;
+    return false;
+}
+
 struct cupel_tensor *builder_statistic(struct builder *builder, const char *name,
                                        const struct cupel_shape *shape, const struct cupel_init *init) {
     char path[400];
     if ((size_t)snprintf(path, sizeof path, "%s.%s", builder->layer->path, name) >= sizeof path)
         return graph_fail(builder->graph, name, "the layer's name is too long");
+    if (builder->probed && !enter_statistic(builder, path)) {
+        cupel_fail(&builder->graph->error, CUPEL_NOMEM, "no memory for a statistic");
+        return NULL;
+    }
     struct cupel_tensor *state = cupel_state(builder->graph, path, builder->graph->real, shape, init);
     return state ? cupel_state_latest(builder->graph, path) : NULL;
 }

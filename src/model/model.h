@@ -67,7 +67,9 @@ struct cupel_network {
     struct cupel_layer_info *infos; /* one for each layer */
     struct cupel_parameter *parameters;
     int parameter_count;
-    int64_t range; /* elements that the parameters occupy together */
+    int64_t range;           /* elements that the parameters occupy together */
+    const char **statistics; /* names of the states that are not trained, "net.bn1.running_mean" */
+    int statistic_count;
 };
 
 /* What is known while a network becomes nodes. A probe finds out the parameters; later builds use parts of a
@@ -76,7 +78,7 @@ struct builder {
     const struct cupel_network *network;
     struct cupel_network *probed; /* NULL unless this is a probe; the next two belong to it */
     struct cupel_heap *heap;
-    int parameter_room;
+    int parameter_room, statistic_room;
     struct cupel_graph *graph;
     struct cupel_tensor *x, *labels; /* what goes in; labels may be NULL */
     const struct layer *layer;
@@ -113,6 +115,9 @@ struct cupel_model {
     int network_count;
     const struct cupel_network *suspect; /* the one that is being read or checked */
 };
+
+/* Whether a layer of the network has a state of that name that is not trained, whatever a plan makes of the layer. */
+bool network_has_statistic(const struct cupel_network *network, const char *name);
 
 /* Turns the tree that was read into settings and networks, after the overrides. */
 enum cupel_status model_interpret(struct cupel_model *model, const char *const *settings, int count,

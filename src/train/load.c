@@ -6,6 +6,7 @@
 
 #include "base/pattern.h"
 #include "model/groups.h"
+#include "model/model.h"
 
 /* Tensors that files of weights may hold besides: the rest of a checkpoint, and PyTorch's counters. */
 static const char *const other_prefixes[] = {"optimizer.", "train.", "data.", (EMA_PREFIX "."), LOSS_SCALE};
@@ -79,6 +80,18 @@ static bool is_elsewhere(const struct setup *setup, const char *name) {
         bool here = strncmp(name, cupel_network_name(network), length) != 0 || name[length] != '.';
         for (int j = 0; j < setup->learner_count; j++) here |= setup->learners[j].network == network;
         if (!here) return true;
+    }
+    return false;
+}
+
+/* Whether a tensor belongs to a layer that the setup's plans do without, such as a head for training in an evaluation. */
+static bool is_spared(const struct load *load, const char *name) {
+    for (int i = 0; i < load->setup->learner_count; i++) {
+        const struct cupel_network *network = load->setup->learners[i].network;
+        char full[NAME_ROOM];
+        snprintf(full, sizeof full, "%s.%s", cupel_network_name(network), name);
+        if (network_has_statistic(network, name)) return true;
+        if (short_of(load, full) && network_has_statistic(network, full)) return true;
     }
     return false;
 }
@@ -248,7 +261,8 @@ static void find_unexpected(struct load *load) {
     char shape[120];
     for (size_t i = 0; i < load->file->count; i++) {
         const struct cupel_weight *weight = &load->file->tensors[i];
-        if (load->claimed[i] || is_other(load->setup, weight->name)) continue;
+        if (load->claimed[i] || is_other(load->setup, weight->name) || is_spared(load, weight->name))
+            continue;
         if (is_skipped(load, weight->name, short_of(load, weight->name))) continue;
         misfits_add(&load->misfits, MISFIT_UNEXPECTED, "%s %s %s", weight->name,
                     cupel_dtype_text(weight->dtype), cupel_shape_text(&weight->shape, shape, sizeof shape));
