@@ -180,6 +180,53 @@ Test(plan, plans_share_state_by_name) {
     bench_close(&bench);
 }
 
+/* Each run sees what was sent before it, though one buffer is written to again as soon as the other has been sent. */
+static void send_and_run(const char *device) {
+    enum { COUNT = 1000, SENDS = 9 };
+    struct cupel_device *probe;
+    if (cupel_device_open(device, 1, &probe, NULL)) cr_skip_test("no device %s", device);
+    cupel_device_close(probe);
+    struct bench bench = bench_open(device);
+    struct cupel_tensor *sum = vector(&bench, "sum", COUNT, 0);
+    cupel_assign_add(sum, vector(&bench, "x", COUNT, 0));
+    bench_compile(&bench, NULL, 0, NULL);
+    float *buffers[2], sums[COUNT];
+    const size_t bytes = COUNT * sizeof(float);
+    for (int i = 0; i < 2; i++) buffers[i] = cupel_device_pin(bench.device, bytes);
+    for (int i = 0; i < SENDS; i++) {
+        float *buffer = buffers[i % 2];
+        for (int j = 0; j < COUNT; j++) buffer[j] = (float)(i * COUNT + j);
+        cr_assert_eq(cupel_store_send(bench.store, "x", buffer, bytes, &bench.error), CUPEL_OK, "%s",
+                     bench.error.message);
+        bench_run(&bench);
+    }
+    cr_assert_eq(cupel_store_settle(bench.store, &bench.error), CUPEL_OK);
+    cr_assert_eq(cupel_store_read(bench.store, "sum", sums, bytes, &bench.error), CUPEL_OK);
+    for (int j = 0; j < COUNT; j++)
+        cr_assert_eq(sums[j], (float)(COUNT * SENDS * (SENDS - 1) / 2 + SENDS * j), "element %d", j);
+    cr_expect_eq(cupel_store_send(bench.store, "y", buffers[0], 4, &bench.error), CUPEL_INVALID);
+    cr_expect(strstr(bench.error.message, "no state 'y'"), "%s", bench.error.message);
+    bench.error = (struct cupel_error){0};
+    cr_expect_eq(cupel_store_send(bench.store, "x", buffers[0], bytes + 1, &bench.error), CUPEL_INVALID);
+    cr_expect(strstr(bench.error.message, "4001 bytes do not fit into state 'x' of 4000"), "%s",
+              bench.error.message);
+    for (int i = 0; i < 2; i++) cupel_device_unpin(bench.device, buffers[i]);
+    cupel_device_unpin(bench.device, NULL);
+    bench_close(&bench);
+}
+
+Test(plan, what_is_sent_is_there_for_the_next_run_on_reference) {
+    send_and_run("reference");
+}
+
+Test(plan, what_is_sent_is_there_for_the_next_run_on_emu) {
+    send_and_run("emu");
+}
+
+Test(plan, what_is_sent_is_there_for_the_next_run_on_cuda) {
+    send_and_run("cuda");
+}
+
 Test(plan, nodes_that_nobody_needs_do_not_run) {
     struct bench bench = bench_open("reference");
     struct cupel_tensor *x = vector(&bench, "x", 4, 1), *y = cupel_scale(x, 2, 0);

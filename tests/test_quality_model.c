@@ -123,6 +123,7 @@ Test(quality_model, quality_is_measured_through_a_classifier) {
     options.seed = 12;
     cr_assert_eq(cupel_quality(model, &options, weights, classifier, classes, COUNT, &quality, &error),
                  CUPEL_OK, "%s", error.message);
+    options.stream = true; /* which changes nothing */
     cr_assert_eq(cupel_quality(model, &options, weights, classifier, classes, COUNT, &again, &error),
                  CUPEL_OK);
     cr_expect_eq(memcmp(&quality, &again, sizeof quality), 0);

@@ -120,7 +120,9 @@ static struct cupel_train_result run(const char *device, const char *data, const
     return result;
 }
 
-#define AUGMENTED ", validation: 20, augment: {flip: true, crop: 1}"
+#define AUGMENTED                                                                                            \
+    ", validation: 20, augment: {flip: true, crop: 1, rotate: 10, color_jitter: {brightness: 0.2}, cutout: " \
+    "3, mixup: 0.2}"
 
 /* Training, validation and test; the last batches of all three are smaller. */
 static void compare_ways(const char *device) {

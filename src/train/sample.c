@@ -66,6 +66,7 @@ static enum cupel_status take_real(const struct setup *setup, struct crowd *real
     struct cupel_dataset dataset;
     struct cupel_dataset_spec spec = setup->spec;
     spec.train_only = false;
+    spec.stream = CUPEL_STREAM_NEVER; /* all of them are compared */
     CUPEL_TRY(cupel_dataset_open(&spec, &dataset, error));
     struct cupel_dataset_split *split = dataset.test.count ? &dataset.test : &dataset.train;
     *real = (struct crowd){.count = split->count, .images = split->images};
