@@ -48,12 +48,12 @@ static void find_spots(const struct winograd *winograd, int64_t first, struct sp
     }
 }
 
-static const int64_t *rows_at(const struct winograd *winograd, const struct grid *grid, int part,
+static const int64_t *rows_at(const struct winograd *winograd, const struct grid *grid, int64_t part,
                               struct spot spot) {
     return grid->rows + (part / winograd->step * winograd->tiles[0] + spot.row) * grid->size;
 }
 
-static const int64_t *columns_at(const struct winograd *winograd, const struct grid *grid, int part,
+static const int64_t *columns_at(const struct winograd *winograd, const struct grid *grid, int64_t part,
                                  struct spot spot) {
     return grid->columns + (part % winograd->step * winograd->tiles[1] + spot.column) * grid->size;
 }
@@ -62,7 +62,7 @@ static const int64_t *columns_at(const struct winograd *winograd, const struct g
 struct slice {
     const float *from;
     int64_t first;
-    int part;
+    int64_t part;
 };
 
 /* Where line (0, 0) of tile r of a slice is, and its rows and columns: nowhere for tiles beyond the last one. */
@@ -81,8 +81,8 @@ static struct tile tile_of(const struct winograd *winograd, const struct grid *g
 }
 
 static void prefetch(const struct grid *grid, struct tile tile, int64_t offset) {
-    for (int i = 0; i < grid->size; i++)
-        for (int j = 0; j < grid->size; j++)
+    for (int64_t i = 0; i < grid->size; i++)
+        for (int64_t j = 0; j < grid->size; j++)
             if ((tile.rows[i] | tile.columns[j]) >= 0)
                 __builtin_prefetch(tile.from + tile.rows[i] + tile.columns[j] + offset);
 }
@@ -108,13 +108,13 @@ static void take_slice(const struct winograd *winograd, const struct grid *grid,
 
 /* The windows of `lines` tiles from `first` on, of `blocks` blocks of channels from `block` on, of all parts or (conv2d_image)
  * of part `part`. */
-static void take_windows(const struct winograd *winograd, const struct call *call, int64_t first, int part,
-                         int64_t block, int64_t blocks, int64_t lines, float *to) {
+static void take_windows(const struct winograd *winograd, const struct call *call, int64_t first,
+                         int64_t part, int64_t block, int64_t blocks, int64_t lines, float *to) {
     const struct planes *planes = &winograd->windows;
     struct slice slice = {(const float *)call->in[0].data + block * LANES, first, part};
     while (slice.first < first + lines) {
         struct slice next = slice;
-        const int inner = next.part++ - part;
+        const int64_t inner = next.part++ - part;
         if (next.part == part + winograd->inner) {
             next.part = part;
             next.first += WINOGRAD_ROWS;
@@ -130,8 +130,8 @@ static void finish_tile(const struct call *call, const struct grid *grid, const 
                         const int64_t *columns, const float *bias, float *to) {
     const int activation = call->node->attr.conv.activation;
     const float slope = (float)call->node->attr.conv.slope;
-    for (int i = 0; i < grid->size; i++)
-        for (int j = 0; j < grid->size; j++) {
+    for (int64_t i = 0; i < grid->size; i++)
+        for (int64_t j = 0; j < grid->size; j++) {
             if ((rows[i] | columns[j]) < 0) continue;
             float *line = to + rows[i] + columns[j];
             if (bias) vector_store(line, vector_load(line) + vector_load(bias));
@@ -140,7 +140,7 @@ static void finish_tile(const struct call *call, const struct grid *grid, const 
 }
 
 /* Makes WINOGRAD_ROWS tiles from `first` on, of `blocks` blocks of channels from `block` on, from their sums at points. */
-static void make_tiles(const struct winograd *winograd, const struct call *call, int64_t first, int part,
+static void make_tiles(const struct winograd *winograd, const struct call *call, int64_t first, int64_t part,
                        int64_t block, int64_t blocks, const float *sums) {
     const struct grid *grid = &winograd->tile;
     const float *bias = call->n_in > 2 ? (const float *)call->in[2].data + block * LANES : NULL;
@@ -211,8 +211,8 @@ static void write_taps(const struct winograd *winograd, const vector *taps, floa
 
 /* Takes the weights of block `block` of what is made and `blocks` blocks of channels from `from` on, all or (conv2d_image)
  * `parts` parts from `part` on, to points. */
-static void take_weights(const struct winograd *winograd, const struct call *call, int64_t block, int part,
-                         int parts, int64_t from, int64_t blocks, float *to) {
+static void take_weights(const struct winograd *winograd, const struct call *call, int64_t block,
+                         int64_t part, int64_t parts, int64_t from, int64_t blocks, float *to) {
     const struct planes *planes = &winograd->weights;
     const float *weight = (const float *)call->in[1].data + block * LANES * winograd->lane;
     for (int64_t b = 0; b < blocks; b++)
@@ -223,7 +223,7 @@ static void take_weights(const struct winograd *winograd, const struct call *cal
                 for (int lane = 0; lane < LANES; lane++)
                     __builtin_prefetch(at + AHEAD * winograd->line + lane * winograd->lane);
             read_taps(winograd, at, taps);
-            for (int p = 0; p < parts; p++)
+            for (int64_t p = 0; p < parts; p++)
                 winograd->family->taps_to_points((const float *)taps,
                                                  winograd->tap_rows[(part + p) / winograd->step],
                                                  winograd->tap_columns[(part + p) % winograd->step],
@@ -236,7 +236,7 @@ static void take_weights(const struct winograd *winograd, const struct call *cal
 
 /* What is made at a time: some tiles of some blocks of channels, of a part. */
 struct item {
-    int part;
+    int64_t part;
     int64_t first, lines; /* tiles */
     int64_t block, blocks;
 };
@@ -246,7 +246,7 @@ static struct item item_of(const struct winograd *winograd, int64_t i) {
     const int64_t place = i / winograd->outer, width = place % winograd->widths * winograd->width,
                   range = place / winograd->widths * winograd->range;
     const int64_t lines = least(winograd->count - range, winograd->range);
-    return (struct item){.part = (int)(i % winograd->outer),
+    return (struct item){.part = i % winograd->outer,
                          .first = range,
                          .lines = (lines + WINOGRAD_ROWS - 1) / WINOGRAD_ROWS * WINOGRAD_ROWS,
                          .block = width,
@@ -258,8 +258,9 @@ static void sum_group(const struct winograd *winograd, const struct item *item, 
                       const float *b, bool add, float *sums) {
     const struct planes *windows = &winograd->windows, *weights = &winograd->weights,
                         *others = &winograd->others;
-    const int points = winograd->family->points * winograd->family->points;
-    for (int point = 0; point < points; point++, a += windows->size, b += weights->size, sums += others->size)
+    const int64_t points = winograd->family->points * winograd->family->points;
+    for (int64_t point = 0; point < points;
+         point++, a += windows->size, b += weights->size, sums += others->size)
         for (int64_t block = 0; block < item->blocks; block += 2)
             for (int64_t line = 0; line < item->lines; line += WINOGRAD_ROWS)
                 winograd_sum_channels(a + line * LANES, windows->block, count, b + block * weights->block,
@@ -269,7 +270,7 @@ static void sum_group(const struct winograd *winograd, const struct item *item, 
 
 static void make_item(const struct winograd *winograd, const struct call *call, struct item item) {
     const bool shared = winograd->shares_windows;
-    const int shared_part = winograd->outer > 1 ? item.part : 0;
+    const int64_t shared_part = winograd->outer > 1 ? item.part : 0;
     float *windows = place(call, &winograd->windows), *weights = place(call, &winograd->weights),
           *sums = place(call, &winograd->others);
     if (shared)
@@ -301,7 +302,7 @@ void winograd_images(struct call *call) {
         if (winograd->shares_windows) {
 #pragma omp for schedule(static)
             for (int64_t line = 0; line < winograd->count; line += WINOGRAD_ROWS)
-                for (int part = 0; part < winograd->outer; part++)
+                for (int64_t part = 0; part < winograd->outer; part++)
                     take_windows(winograd, call, line, part, 0, winograd->from, WINOGRAD_ROWS,
                                  place(call, windows) + (winograd->outer > 1 ? part * windows->part : 0) +
                                      line * LANES);
@@ -334,32 +335,33 @@ static void sum_tiles(const struct winograd *winograd, const struct call *call, 
     const int64_t block = item / winograd->pairs, other = item % winograd->pairs * 2;
     const int vectors = winograd->to - other > 1 ? 2 : 1;
     const float *b = place(call, gradient) + point * gradient->size + other * gradient->block;
-    for (int part = 0; part < winograd->parts; part++) {
+    for (int64_t part = 0; part < winograd->parts; part++) {
         const float *a =
             place(call, windows) + point * windows->size + part * windows->part + block * windows->channels;
         float *c = sums + (point * winograd->parts + part) * 2 * LANES * LANES;
         for (int64_t t = 0; t < count; t += SUM_TILES)
-            for (int row = 0; row < LANES; row += WINOGRAD_ROWS)
+            for (int64_t row = 0; row < LANES; row += WINOGRAD_ROWS)
                 winograd_sum_tiles(a + t * LANES + row, least(count - t, SUM_TILES), b + t * LANES,
-                                   gradient->block, c + row * LANES, LANES * LANES, vectors, add || t > 0);
+                                   gradient->block, c + row * LANES, (int64_t)LANES * LANES, vectors,
+                                   add || t > 0);
     }
 }
 
 /* Takes the sums of an item to weights. */
 static void make_weights(const struct winograd *winograd, const struct call *call, int64_t item,
                          const float *sums) {
-    const int points = winograd->family->points, parts = winograd->parts;
-    const int64_t size = 2 * LANES * LANES, block = item / winograd->pairs,
+    const int64_t points = winograd->family->points, parts = winograd->parts;
+    const int64_t size = 2L * LANES * LANES, block = item / winograd->pairs,
                   other = item % winograd->pairs * 2;
     int64_t rows[WINOGRAD_POINTS], columns[WINOGRAD_POINTS];
-    for (int i = 0; i < points; i++) {
-        rows[i] = i * points * parts * size;
-        columns[i] = i * parts * size;
+    for (int64_t i = 0; i < points; i++) {
+        rows[i] = size * parts * points * i;
+        columns[i] = size * parts * i;
     }
-    for (int v = 0; v < 2 && other + v < winograd->to; v++)
+    for (int64_t v = 0; v < 2 && other + v < winograd->to; v++)
         for (int64_t channel = 0; channel < LANES; channel++) {
             vector taps[MOST_TAPS];
-            for (int part = 0; part < parts; part++)
+            for (int64_t part = 0; part < parts; part++)
                 winograd->family->points_to_taps(
                     sums + part * size + (v * LANES + channel) * LANES, rows, columns, (float *)taps,
                     winograd->tap_rows[part / winograd->step], winograd->tap_columns[part % winograd->step]);
@@ -381,7 +383,7 @@ static void take_both(const struct winograd *winograd, const struct call *call, 
 
 /* Sums over the tiles of a slice, a range at a time, which the thread takes to points for itself. */
 static void sum_slice(const struct winograd *winograd, const struct call *call, int64_t slice) {
-    const int64_t points = (int64_t)winograd->family->points * winograd->family->points,
+    const int64_t points = winograd->family->points * winograd->family->points,
                   items = winograd->from * winograd->pairs,
                   begin = winograd->count * slice / winograd->slices,
                   end = winograd->count * (slice + 1) / winograd->slices;
@@ -418,7 +420,7 @@ static void sum_slices(const struct winograd *winograd, const struct call *call)
 
 /* Few tiles and many weights: threads share out the weights, whose sums need not stay. */
 static void sum_items(const struct winograd *winograd, const struct call *call) {
-    const int64_t points = (int64_t)winograd->family->points * winograd->family->points;
+    const int64_t points = winograd->family->points * winograd->family->points;
 #pragma omp for schedule(static)
     for (int64_t line = 0; line < winograd->count; line += WINOGRAD_ROWS)
         take_both(winograd, call, line, line);

@@ -131,7 +131,7 @@ INLINE void sum(const float *a, int64_t a_outer, int64_t outer, int64_t inner, c
                 VECTOR_KEEP(value[v]);
             }
 #pragma GCC unroll 8
-            for (int r = 0; r < WINOGRAD_ROWS; r++) {
+            for (int64_t r = 0; r < WINOGRAD_ROWS; r++) {
                 vector factor = vector_all(x[r * apart]);
                 VECTOR_KEEP(factor);
 #pragma GCC unroll 2
@@ -140,7 +140,7 @@ INLINE void sum(const float *a, int64_t a_outer, int64_t outer, int64_t inner, c
         }
     }
 #pragma GCC unroll 8
-    for (int r = 0; r < WINOGRAD_ROWS; r++)
+    for (int64_t r = 0; r < WINOGRAD_ROWS; r++)
 #pragma GCC unroll 2
         for (int v = 0; v < vectors; v++) {
             float *to = c + r * LANES + v * c_next;

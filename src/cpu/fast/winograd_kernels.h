@@ -21,7 +21,7 @@ typedef void (*winograd_transform_fn)(const float *from, const int64_t *from_row
  * multiplications as it has points. Inputs and weights are taken to points, multiplied there, summed over channels, and the
  * sums taken to outputs. A gradient goes the same ways back, each with its matrix transposed. */
 struct winograd_family {
-    int taps, tile, points;
+    int64_t taps, tile, points;
     winograd_transform_fn window_to_points, taps_to_points, points_to_tile; /* forward */
     winograd_transform_fn tile_to_points, points_to_taps;                   /* back */
 };

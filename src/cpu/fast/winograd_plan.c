@@ -43,24 +43,24 @@ bool winograd_pays(const struct call *call) {
     const struct cupel_conv *conv = &call->node->attr.conv.conv;
     const struct views views = views_of(call);
     const int64_t *kernel = views.weight->shape.dim + 2;
-    const int step = conv->stride[0];
+    const int64_t step = conv->stride[0];
     return call->in[0].dtype == CUPEL_F32 && call->in[1].dtype == CUPEL_F32 &&
            call->out[0].dtype == CUPEL_F32 && conv->groups == 1 && conv->dilation[0] == 1 &&
            conv->dilation[1] == 1 && conv->stride[1] == step && (step == 1 || step == 2) &&
            kernel[0] == step + 2 && kernel[1] == step + 2 && channels_innermost(views.image) &&
            channels_innermost(views.result) &&
            (call->node->op != OP_conv2d_weight ||
-            views.image->shape.dim[1] * views.result->shape.dim[1] >= 32 * 64);
+            views.image->shape.dim[1] * views.result->shape.dim[1] >= 2048);
 }
 
 /* ---- tables ---- */
 
 /* Fills in where rows or columns of tiles lie: element u of tile t of a part at base[part] + t * advance + u * step. */
-static int64_t *fill(int64_t *table, int parts, const int64_t *base, int64_t tiles, int64_t advance, int size,
-                     int64_t step, int64_t limit, int64_t stride) {
-    for (int part = 0; part < parts; part++)
+static int64_t *fill(int64_t *table, int64_t parts, const int64_t *base, int64_t tiles, int64_t advance,
+                     int64_t size, int64_t step, int64_t limit, int64_t stride) {
+    for (int64_t part = 0; part < parts; part++)
         for (int64_t t = 0; t < tiles; t++)
-            for (int u = 0; u < size; u++) {
+            for (int64_t u = 0; u < size; u++) {
                 const int64_t at = base[part] + t * advance + u * step;
                 *table++ = at >= 0 && at < limit ? at * stride : -1;
             }
@@ -71,7 +71,7 @@ static void fill_tables(struct winograd *winograd, const struct call *call) {
     const struct views views = views_of(call);
     const bool image = call->node->op == OP_conv2d_image;
     const struct winograd_family *family = winograd->family;
-    const int step = winograd->step;
+    const int64_t step = winograd->step;
     const struct view *window = image ? views.result : views.image,
                       *tile = image ? views.image : views.result;
     winograd->window = (struct grid){.size = family->points, .image = window->stride[0]};
@@ -80,21 +80,21 @@ static void fill_tables(struct winograd *winograd, const struct call *call) {
     for (int axis = 0; axis < 2; axis++) {
         const int64_t pad = call->node->attr.conv.conv.pad[axis];
         int64_t windows[2], tiles[2] = {0};
-        for (int part = 0; part < step; part++) {
+        for (int64_t part = 0; part < step; part++) {
             /* The first row of the image that the part makes, and the first that the first one meets. */
             const int64_t row = (part - pad) % step == 0 ? 0 : 1;
             windows[part] = image ? (row + pad - part) / step - (family->taps - 1) : part - pad;
             if (image) tiles[part] = row;
         }
         *(axis ? &winograd->window.columns : &winograd->window.rows) = table;
-        table = fill(table, step, windows, winograd->tiles[axis], (int64_t)family->tile * (image ? 1 : step),
+        table = fill(table, step, windows, winograd->tiles[axis], family->tile * (image ? 1 : step),
                      family->points, image ? 1 : step, window->shape.dim[2 + axis], window->stride[2 + axis]);
         *(axis ? &winograd->tile.columns : &winograd->tile.rows) = table;
-        table = fill(table, step, tiles, winograd->tiles[axis], (int64_t)family->tile * (image ? step : 1),
+        table = fill(table, step, tiles, winograd->tiles[axis], family->tile * (image ? step : 1),
                      family->tile, image ? step : 1, tile->shape.dim[2 + axis], tile->stride[2 + axis]);
     }
-    for (int part = 0; part < step; part++)
-        for (int tap = 0; tap < family->taps; tap++) {
+    for (int64_t part = 0; part < step; part++)
+        for (int64_t tap = 0; tap < family->taps; tap++) {
             const int64_t at = (image ? family->taps - 1 - tap : tap) * step + part;
             winograd->tap_rows[part][tap] = at * winograd->kernel * LANES;
             winograd->tap_columns[part][tap] = at * LANES;
@@ -107,14 +107,14 @@ static void fill_tables(struct winograd *winograd, const struct call *call) {
 /* Planes of `blocks` blocks of channels, each of inner blocks of `lines` lines, or of `inner` times `lines` lines, behind what
  * is in the workspace so far: `outer` times, and that `copies` times if more than one thread has its own. Blocks and planes
  * have an odd number of lines: powers of two would meet in a few sets of a cache. */
-static void lay_out(struct call *call, const struct winograd *winograd, struct planes *planes, int outer,
+static void lay_out(struct call *call, const struct winograd *winograd, struct planes *planes, int64_t outer,
                     int64_t blocks, int64_t lines, bool own) {
-    const int points = winograd->family->points;
+    const int64_t points = winograd->family->points;
     planes->place = (int64_t)(call->workspace_bytes / sizeof(float));
     planes->block = (lines | 1) * LANES;
     planes->size = (blocks * (lines | 1) | 1) * LANES;
     planes->part = planes->size * points * points;
-    for (int i = 0; i < points; i++) {
+    for (int64_t i = 0; i < points; i++) {
         planes->rows[i] = i * points * planes->size;
         planes->columns[i] = i * planes->size;
     }
@@ -124,7 +124,7 @@ static void lay_out(struct call *call, const struct winograd *winograd, struct p
 }
 
 /* Windows of so many tiles: blocks of lines in the order in which they are summed over, parts within channels. */
-static void lay_out_windows(struct call *call, struct winograd *winograd, int outer, int64_t blocks,
+static void lay_out_windows(struct call *call, struct winograd *winograd, int64_t outer, int64_t blocks,
                             int64_t tiles, bool own) {
     struct planes *planes = &winograd->windows;
     lay_out(call, winograd, planes, outer, blocks * winograd->inner, tiles, own);
@@ -132,12 +132,12 @@ static void lay_out_windows(struct call *call, struct winograd *winograd, int ou
     if (winograd->inner > 1) planes->part = planes->block;
 }
 
-static void lay_out_weights(struct call *call, struct winograd *winograd, int outer, int64_t blocks,
+static void lay_out_weights(struct call *call, struct winograd *winograd, int64_t outer, int64_t blocks,
                             int64_t width, bool own) {
     struct planes *planes = &winograd->weights;
     lay_out(call, winograd, planes, outer, width, blocks * winograd->inner * LANES, own);
-    planes->channels = (int64_t)winograd->inner * LANES * LANES;
-    if (winograd->inner > 1) planes->part = LANES * LANES;
+    planes->channels = winograd->inner * LANES * LANES;
+    if (winograd->inner > 1) planes->part = (int64_t)LANES * LANES;
 }
 
 /* conv2d and conv2d_image: bytes of sums, tiles, and channels that are worked on at a time. */
@@ -147,15 +147,14 @@ enum { RANGE = 64, SLICES = 16, SUMS = 64 << 20 };
 
 static void divide_tiles(struct winograd *winograd, int64_t bytes_of_tile, int64_t room) {
     const int64_t most = least(room / bytes_of_tile, TILES) / WINOGRAD_ROWS * WINOGRAD_ROWS;
-    winograd->range = most < 2 * WINOGRAD_ROWS ? 2 * WINOGRAD_ROWS : most;
+    winograd->range = most < 2L * WINOGRAD_ROWS ? 2L * WINOGRAD_ROWS : most;
     winograd->ranges = (winograd->count + winograd->range - 1) / winograd->range;
     winograd->range = round_up((winograd->count + winograd->ranges - 1) / winograd->ranges, WINOGRAD_ROWS);
     winograd->ranges = (winograd->count + winograd->range - 1) / winograd->range;
 }
 
 static void plan_images(struct winograd *winograd, struct call *call) {
-    const int64_t line =
-        (int64_t)winograd->family->points * winograd->family->points * LANES * (int64_t)sizeof(float);
+    const int64_t line = winograd->family->points * winograd->family->points * LANES * (int64_t)sizeof(float);
     const bool shared = winograd->shares_windows = winograd->count < winograd->to * LANES;
     winograd->group = GROUP / LANES / winograd->inner;
     if (winograd->group < 1) winograd->group = 1;
@@ -172,12 +171,12 @@ static void plan_images(struct winograd *winograd, struct call *call) {
 }
 
 static void plan_weights(struct winograd *winograd, struct call *call) {
-    const int64_t points = (int64_t)winograd->family->points * winograd->family->points;
+    const int64_t points = winograd->family->points * winograd->family->points;
     winograd->pairs = (winograd->to + 1) / 2;
-    winograd->sums_size = points * winograd->parts * 2 * LANES * LANES;
+    winograd->sums_size = points * winograd->parts * 2L * LANES * LANES;
     const int64_t items = winograd->from * winograd->pairs, all = items * winograd->sums_size,
                   most = least(SLICES, SUMS / (all * (int64_t)sizeof(float)));
-    winograd->slices = least(winograd->count / (2 * RANGE), most);
+    winograd->slices = least(winograd->count / 2 / RANGE, most);
     if (winograd->slices < 2) winograd->slices = 1;
     const bool own = winograd->slices > 1;
     winograd->range = own ? RANGE : round_up(winograd->count, WINOGRAD_ROWS);
@@ -192,7 +191,7 @@ static void plan_weights(struct winograd *winograd, struct call *call) {
 /* ---- preparing ---- */
 
 /* The family of so many taps that needs the fewest multiplications for tiles of an image of that size. */
-static void choose_family(struct winograd *winograd, int taps, const int64_t *size) {
+static void choose_family(struct winograd *winograd, int64_t taps, const int64_t *size) {
     int64_t best = INT64_MAX;
     for (int f = 0; f < WINOGRAD_FAMILIES; f++) {
         const struct winograd_family *family = &winograd_families[f];
@@ -212,7 +211,7 @@ enum cupel_status winograd_prepare(struct call *call, struct cupel_error *error)
     const struct cupel_conv *conv = &call->node->attr.conv.conv;
     const struct views views = views_of(call);
     const bool image = call->node->op == OP_conv2d_image, weight = call->node->op == OP_conv2d_weight;
-    const int step = conv->stride[0], kernel = step + 2, parts = step * step;
+    const int64_t step = conv->stride[0], kernel = step + 2, parts = step * step;
     const int64_t *dim = views.image->shape.dim, channels = dim[1], outputs = views.result->shape.dim[1];
     struct winograd chosen = {.step = step,
                               .parts = parts,

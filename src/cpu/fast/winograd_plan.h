@@ -16,16 +16,17 @@ struct planes {
 /* Where rows and columns of tiles lie in an image: at rows + (part's row * tiles + tile) * size, and columns likewise; -1:
  * outside. */
 struct grid {
-    int size;
+    int64_t size;
     int64_t image; /* elements */
     const int64_t *rows, *columns;
 };
 
 struct winograd {
     const struct winograd_family *family;
-    int step, parts;  /* stride; its square */
-    int kernel;       /* taps of a row of it */
-    int outer, inner; /* parts that are made each for itself, parts that are summed over; one of them is 1 */
+    int64_t step, parts; /* stride; its square */
+    int64_t kernel;      /* taps of a row of it */
+    int64_t outer,
+        inner; /* parts that are made each for itself, parts that are summed over; one of them is 1 */
     int64_t tiles[2], count; /* of an image; of all */
     int64_t from, to;        /* blocks of channels of input 0, and of what is multiplied by it or made */
     int64_t range, ranges;   /* tiles that are worked on at a time; how many times */
