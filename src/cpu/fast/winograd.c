@@ -1,4 +1,4 @@
-/* Convolution in few multiplications, of images that lie with the channels innermost: kernels of 3 x 3 with stride 1, and
+/* Convolution in few multiplications, of images that lie with the channels innermost: kernels of 3 x 3 with stride 1 or 2, and
  * of 4 x 4 with stride 2.
  *
  * The image and the result are cut into tiles. What a tile of results depends on, and the weights, are taken to *points*,
@@ -253,19 +253,43 @@ static struct item item_of(const struct winograd *winograd, int64_t i) {
                          .blocks = least(winograd->to - width, winograd->width)};
 }
 
-/* Adds the products over a group of channels to the sums of all points of an item. */
-static void sum_group(const struct winograd *winograd, const struct item *item, int64_t count, const float *a,
-                      const float *b, bool add, float *sums) {
+/* Whether the weights of a part are zeros at a point. */
+static bool is_zero(const struct winograd *winograd, int64_t part, int64_t point) {
+    return (part / winograd->step == 1 && point / winograd->family->points == winograd->missing) ||
+           (part % winograd->step == 1 && point % winograd->family->points == winograd->missing);
+}
+
+/* Adds the products over `count` blocks of channels to the sums of one point of an item. */
+static void sum_channels(const struct winograd *winograd, const struct item *item, int64_t count,
+                         const float *a, const float *b, bool add, float *sums) {
     const struct planes *windows = &winograd->windows, *weights = &winograd->weights,
                         *others = &winograd->others;
-    const int64_t points = winograd->family->points * winograd->family->points;
-    for (int64_t point = 0; point < points;
-         point++, a += windows->size, b += weights->size, sums += others->size)
-        for (int64_t block = 0; block < item->blocks; block += 2)
-            for (int64_t line = 0; line < item->lines; line += WINOGRAD_ROWS)
-                winograd_sum_channels(a + line * LANES, windows->block, count, b + block * weights->block,
-                                      weights->block, sums + block * others->block + line * LANES,
-                                      others->block, item->blocks - block > 1 ? 2 : 1, add);
+    for (int64_t block = 0; block < item->blocks; block += 2)
+        for (int64_t line = 0; line < item->lines; line += WINOGRAD_ROWS)
+            winograd_sum_channels(a + line * LANES, windows->block, count, b + block * weights->block,
+                                  weights->block, sums + block * others->block + line * LANES, others->block,
+                                  item->blocks - block > 1 ? 2 : 1, add);
+}
+
+/* Adds the products over a group of channels to the sums of all points of an item. Where a part is zero at a point, parts are
+ * taken one by one. */
+static void sum_group(const struct winograd *winograd, const struct item *item, int64_t count, const float *a,
+                      const float *b, bool add, float *sums) {
+    const int64_t points = winograd->family->points * winograd->family->points, inner = winograd->inner;
+    for (int64_t point = 0; point < points; point++) {
+        const int64_t run = inner > 1 && is_zero(winograd, inner - 1, point) ? 1 : count;
+        bool more = add;
+        for (int64_t k = 0; k < count; k += run) {
+            if (is_zero(winograd, inner > 1 && run == 1 ? k % inner : item->part, point)) continue;
+            sum_channels(winograd, item, run, a + k * winograd->windows.block, b + k * LANES * LANES, more,
+                         sums);
+            more = true;
+        }
+        if (!more) memset(sums, 0, (size_t)winograd->others.size * sizeof *sums);
+        a += winograd->windows.size;
+        b += winograd->weights.size;
+        sums += winograd->others.size;
+    }
 }
 
 static void make_item(const struct winograd *winograd, const struct call *call, struct item item) {
@@ -336,6 +360,7 @@ static void sum_tiles(const struct winograd *winograd, const struct call *call, 
     const int vectors = winograd->to - other > 1 ? 2 : 1;
     const float *b = place(call, gradient) + point * gradient->size + other * gradient->block;
     for (int64_t part = 0; part < winograd->parts; part++) {
+        if (is_zero(winograd, part, point)) continue;
         const float *a =
             place(call, windows) + point * windows->size + part * windows->part + block * windows->channels;
         float *c = sums + (point * winograd->parts + part) * 2 * LANES * LANES;

@@ -25,6 +25,7 @@ struct winograd {
     const struct winograd_family *family;
     int64_t step, parts; /* stride; its square */
     int64_t kernel;      /* taps of a row of it */
+    int64_t missing;     /* the point at which odd parts of a 3 x 3 kernel with stride 2 are zero; -1: none */
     int64_t outer,
         inner; /* parts that are made each for itself, parts that are summed over; one of them is 1 */
     int64_t tiles[2], count; /* of an image; of all */
