@@ -73,6 +73,17 @@ Test(cli_run, trains_evaluates_and_predicts) {
 }
 
 /* Any device reads what another has written, whatever it computes in. */
+Test(cli_run, a_run_tells_what_is_frozen_and_what_stays_as_initialised) {
+    succeed("train m.yaml --steps 2 --out first");
+    const struct outcome outcome = run_cupel(
+        "train m.yaml --steps 2 --out next --set 'train.freeze=[conv1.*]' "
+        "--init first/best.safetensors --init-skip 'fc.*' '--init-skip=*.bias'");
+    cr_assert_eq(outcome.status, 0, "%s", outcome.err);
+    expect_text(outcome.out, "m.yaml: 308 parameters, 40 of them frozen, on cpu (");
+    expect_text(outcome.err,
+                "cupel: note: first/best.safetensors: 4 tensors of the model are left as initialised: ");
+}
+
 Test(cli_run, a_run_in_16_bits_is_evaluated_on_the_processor) {
     struct outcome outcome = run_cupel("train m.yaml --device emu --precision bf16 --steps 12 --out half");
     if (outcome.status == 2 && strstr(outcome.err, "device emu")) cr_skip_test("%s", outcome.err);

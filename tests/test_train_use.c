@@ -170,7 +170,7 @@ Test(train_use, weights_of_other_precisions_are_converted) {
         for (int j = 0; j < 4; j++)
             cr_expect_eq(loaded[j], rows[i].expected[j], "%g is not %g", (double)loaded[j],
                          (double)rows[i].expected[j]);
-        snprintf(expected, sizeof expected, ": 1 tensors are converted from %s to f32",
+        snprintf(expected, sizeof expected, ": 1 tensor is converted from %s to f32",
                  cupel_dtype_text(rows[i].dtype));
         cr_expect(strstr(note, expected), "%s", note);
     }

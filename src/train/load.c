@@ -283,11 +283,12 @@ static enum cupel_status check_misfits(struct load *load, struct cupel_error *er
 
 static void tell_notes(const struct load *load) {
     if (load->converted)
-        setup_note(load->setup, "%s: %d tensors are converted from %s to f32", load->path, load->converted,
-                   cupel_dtype_text(load->converted_from));
+        setup_note(load->setup, "%s: %d tensor%s converted from %s to f32", load->path, load->converted,
+                   load->converted == 1 ? " is" : "s are", cupel_dtype_text(load->converted_from));
     if (load->skipped_count)
-        setup_note(load->setup, "%s: %d tensors of the model are left as initialised: %s", load->path,
-                   load->skipped_count, load->skipped.data ? load->skipped.data : "");
+        setup_note(load->setup, "%s: %d tensor%s left as initialised: %s", load->path, load->skipped_count,
+                   load->skipped_count == 1 ? " of the model is" : "s of the model are",
+                   load->skipped.data ? load->skipped.data : "");
 }
 
 enum cupel_status load_end(struct load *load, enum cupel_status status, struct cupel_error *error) {
