@@ -4,8 +4,8 @@
 Every round runs all programs in fresh processes, A B A B ..., so that a drift of the machine's speed meets all. Images per second
 are counted after a warm-up; peak memory is the process's largest resident set, as the kernel reports it.
 
-On the CPU, PyTorch trains eagerly with both layouts of images, as it comes and with channels last, and under torch.compile with
-channels last. With --device cuda, Cupel trains in f32, tf32 and bf16, and PyTorch in several modes, its data resident on the GPU
+On the CPU, PyTorch trains eagerly with both layouts of images, as it comes and with channels last, under torch.compile with
+channels last, and where the processor has AVX512_BF16 both programs also train in bf16. With --device cuda, Cupel trains in f32, tf32 and bf16, and PyTorch in several modes, its data resident on the GPU
 as Cupel's is:
 
   eager     f32 as PyTorch comes
@@ -41,7 +41,8 @@ MODELS = {
     "resnet18": ("models/resnet18-cifar.yaml", 32, 12, (3, 32, 32), ("--set", "data.augment=", *CLASSES)),
     "vgg16": ("models/vgg16.yaml", 4, 4, (3, 224, 224), CLASSES),
 }
-CPU_MODES = ("eager", "channels_last", "compiled")
+CPU_MODES = ("eager", "channels_last", "compiled", "bf16")
+CPU_PRECISIONS = ("f32", "bf16")
 CUDA_MODES = ("eager", "bf16", "compiled", "captured")
 CUDA_PRECISIONS = ("f32", "tf32", "bf16")
 
@@ -86,13 +87,10 @@ class Work:
 
     def cupel(self, precision="f32"):
         options, steps = self.options, self.warm_up + self.steps
-        cuda = options.device == "cuda"
         with tempfile.TemporaryDirectory() as out:
             command = [options.cupel, "train", self.file, "--device", options.device, "--threads", str(options.threads),
                        "--batch", str(self.batch), "--steps", str(steps), "--out", out, "--data", self.data,
-                       "--epochs", str(1 + steps // 8), *self.settings]
-            if cuda:
-                command += ["--precision", precision]
+                       "--epochs", str(1 + steps // 8), "--precision", precision, *self.settings]
             _, memory = run_child(command, {"LD_LIBRARY_PATH": options.libraries} if options.libraries else {})
             lines = [json.loads(line) for line in open(Path(out) / "metrics.jsonl")]
         # Lines before the warm-up's end are left out. Each line's own speed leaves evaluations and checkpoints out.
@@ -115,6 +113,10 @@ def processor():
         if line.startswith("model name"):
             return line.split(":", 1)[1].strip()
     return platform.processor()
+
+
+def multiplies_bf16():
+    return "avx512_bf16" in Path("/proc/cpuinfo").read_text().split()
 
 
 def commit():
@@ -147,8 +149,10 @@ def measure(work, ways, rounds):
 def compare(options):
     cuda = options.device == "cuda"
     version, rows, results = None, [], []
-    ways = [("cupel", precision) for precision in (CUDA_PRECISIONS if cuda else ("f32",))]
+    ways = [("cupel", precision) for precision in (CUDA_PRECISIONS if cuda else CPU_PRECISIONS)]
     ways += [("torch", mode) for mode in (CUDA_MODES if cuda else CPU_MODES)]
+    if not cuda and not multiplies_bf16():
+        ways = [way for way in ways if way[1] != "bf16"]
     for model in options.models:
         with tempfile.TemporaryDirectory() as directory:
             work = Work(model, options, Path(directory))

@@ -54,13 +54,18 @@ def zoo(name):
     return net
 
 
+def is_fast(device, mode):
+    """Whether a step computes in bf16 by autocast, with a fused optimizer."""
+    return mode == "bf16" or (device == "cuda" and mode != "eager")
+
+
 # ---- steps: called with images u8 and labels of a batch, they train on them and return a loss ----
 
 class Classify:
     """Cross entropy, and Adam or SGD with momentum. With `fast`: bf16 by autocast, fused."""
 
     def __init__(self, net, device, mode, optimizer="adam"):
-        self.device, self.mode, self.fast = device, mode, device == "cuda" and mode != "eager"
+        self.device, self.mode, self.fast = device, mode, is_fast(device, mode)
         self.last = mode != "eager"
         self.net = net.to(device, memory_format=torch.channels_last if self.last else torch.contiguous_format)
         if optimizer == "adam":
@@ -94,7 +99,7 @@ class Gan:
     """The step of PyTorch's DCGAN example: D on real, D on fake, D's update, G through the updated D."""
 
     def __init__(self, nets, device, mode):
-        self.device, self.mode, self.fast = device, mode, device == "cuda" and mode != "eager"
+        self.device, self.mode, self.fast = device, mode, is_fast(device, mode)
         self.last = mode != "eager"
         form = torch.channels_last if self.last else torch.contiguous_format
         self.nets = [net.to(device, memory_format=form) for net in nets]
