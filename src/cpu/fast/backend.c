@@ -5,8 +5,12 @@
 #include <string.h>
 
 #include "base/processor.h"
+#include "cpu/fast/batched.h"
 #include "cpu/fast/cast.h"
+#include "cpu/fast/columns.h"
 #include "cpu/fast/fast.h"
+#include "cpu/fast/winograd.h"
+#include "plan/plan.h"
 
 #define OP(name, ...) void reference_f32_##name(struct call *call), reference_f64_##name(struct call *call);
 #define OP_VIEW(...)
@@ -108,14 +112,27 @@ static enum cupel_status cpu_prepare(struct cupel_device *device, struct call *c
     return cast_wanted(call) ? cast_around(call, error) : CUPEL_OK;
 }
 
-/* Convolutions with the batch innermost are for f32, and products write bf16 only of bf16. */
+/* Whether a convolution in f32 is faster by kernels of our own than one in bf16 by oneDNN, casts included. Ours make a quarter
+ * of the multiplications with stride 1, which is half of the time; with stride 2 that is won only where oneDNN does badly, in
+ * sums over few pixels. */
+static bool f32_is_faster(const struct call *call) {
+    const bool one = call->node->attr.conv.conv.stride[0] == 1,
+               few = call->node->op == OP_conv2d_weight && call->in[1].shape.dim[3] < 8;
+    return batched_fits(call) || columns_pay(call) || ((one || few) && winograd_pays(call));
+}
+
+/* oneDNN's products write bf16 only of bf16. */
 static unsigned cpu_half(const struct node *node) {
     const unsigned half = fast[node->op].half ? ops[node->op].half : 0;
-    bool batch_last = false;
-    for (int i = 0; i < node->n_in; i++) batch_last = batch_last || node->in[i]->layout == LAYOUT_BATCH_LAST;
-    for (int i = 0; i < node->n_out; i++) batch_last = batch_last || node->out[i].layout == LAYOUT_BATCH_LAST;
     if ((half & HALF_HEAVY) != HALF_HEAVY) return half;
-    return batch_last ? 0 : half | HALF_CONV;
+    if ((half & HALF_CONV) != HALF_CONV) return half | HALF_CONV;
+    struct view in[3], out = view_of(&node->out[0]);
+    for (int i = 0; i < node->n_in; i++) {
+        in[i] = view_of(node->in[i]);
+        in[i].dtype = CUPEL_F32; /* whatever its maker has been made to write */
+    }
+    const struct call call = {.node = node, .in = in, .out = &out, .n_in = node->n_in, .n_out = 1};
+    return f32_is_faster(&call) ? 0 : half;
 }
 
 static const char *cpu_lacks(enum cupel_precision precision) {
