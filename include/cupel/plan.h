@@ -96,7 +96,8 @@ enum cupel_layout {
 /* What plans compute with; states stay f32. TF32 rounds what products multiply to 10 bits of fraction. In BF16 and F16
  * convolutions and products of matrices from 2^25 FLOPs on, and what lies between them, store and multiply 16-bit
  * numbers; smaller ones, sums, losses, gradients of parameters and updates stay f32. On cpu, BF16 needs a processor with
- * AVX512_BF16, and convolutions that are faster in f32 stay so: those of few channels, and of 3 x 3 with stride 1. */
+ * AVX512_BF16, and convolutions of few channels, which are faster in f32, stay so; those of
+ * 3 x 3 with stride 1 store images in it but multiply f32. */
 enum cupel_precision { CUPEL_PRECISION_F32, CUPEL_PRECISION_TF32, CUPEL_PRECISION_BF16, CUPEL_PRECISION_F16 };
 
 /* "f32", "tf32", "bf16" or "f16"; and the precision of such a name, CUPEL_INVALID for another. */

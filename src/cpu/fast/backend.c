@@ -112,27 +112,25 @@ static enum cupel_status cpu_prepare(struct cupel_device *device, struct call *c
     return cast_wanted(call) ? cast_around(call, error) : CUPEL_OK;
 }
 
-/* Whether a convolution in f32 is faster by kernels of our own than one in bf16 by oneDNN, casts included. Ours make a quarter
- * of the multiplications with stride 1, which is half of the time; with stride 2 that is won only where oneDNN does badly, in
- * sums over few pixels. */
-static bool f32_is_faster(const struct call *call) {
-    const bool one = call->node->attr.conv.conv.stride[0] == 1,
-               few = call->node->op == OP_conv2d_weight && call->in[1].shape.dim[3] < 8;
-    return batched_fits(call) || columns_pay(call) || ((one || few) && winograd_pays(call));
+/* What a convolution takes in bf16: nothing where a kernel of our own for f32 is faster, and not the weight where one is that reads
+ * and writes bf16 but multiplies f32. */
+static unsigned conv_half(const struct node *node, unsigned half) {
+    struct view in[3], out = view_of(&node->out[0]);
+    const struct call call = {.node = node, .in = in, .out = &out, .n_in = node->n_in, .n_out = 1};
+    for (int i = 0; i < node->n_in; i++) {
+        in[i] = view_of(node->in[i]);
+        in[i].dtype = CUPEL_F32; /* whatever its maker has been made to write */
+    }
+    if (batched_fits(&call) || columns_pay(&call)) return 0;
+    in[0].dtype = CUPEL_BF16;
+    return winograd_pays(&call) && node->op != OP_conv2d_weight ? half & ~(unsigned)HALF(2, 0) : half;
 }
 
 /* oneDNN's products write bf16 only of bf16. */
 static unsigned cpu_half(const struct node *node) {
     const unsigned half = fast[node->op].half ? ops[node->op].half : 0;
     if ((half & HALF_HEAVY) != HALF_HEAVY) return half;
-    if ((half & HALF_CONV) != HALF_CONV) return half | HALF_CONV;
-    struct view in[3], out = view_of(&node->out[0]);
-    for (int i = 0; i < node->n_in; i++) {
-        in[i] = view_of(node->in[i]);
-        in[i].dtype = CUPEL_F32; /* whatever its maker has been made to write */
-    }
-    const struct call call = {.node = node, .in = in, .out = &out, .n_in = node->n_in, .n_out = 1};
-    return f32_is_faster(&call) ? 0 : half;
+    return (half & HALF_CONV) == HALF_CONV ? conv_half(node, half) : half | HALF_CONV;
 }
 
 static const char *cpu_lacks(enum cupel_precision precision) {

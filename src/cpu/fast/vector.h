@@ -37,6 +37,19 @@ static inline __attribute__((always_inline)) vector vector_get(const void *from,
     return (vector)(__builtin_convertvector(bits, vector_bits) << 16);
 }
 
+/* The same way back: rounded to the nearest, as half_of in half.h does it. */
+static inline __attribute__((always_inline)) void vector_put(void *to, int64_t i, vector value,
+                                                             const bool half) {
+    if (!half) {
+        vector_store((float *)to + i, value);
+        return;
+    }
+    const vector_bits bits = (vector_bits)value, nan = (vector_bits)(value != value),
+                      nearest = bits + 0x7fff + (bits >> 16 & 1);
+    *(vector_half *)((uint16_t *)to + i) =
+        __builtin_convertvector(((nan & (bits | 0x400000)) | (~nan & nearest)) >> 16, vector_half);
+}
+
 /* As bf16 cut rather than rounded: for numbers that are of bf16. */
 static inline void vector_cut(uint16_t *to, vector value) {
     *(vector_half *)to = __builtin_convertvector((vector_bits)value >> 16, vector_half);

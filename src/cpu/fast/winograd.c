@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "cpu/fast/activation.h"
+#include "cpu/fast/half.h"
 #include "cpu/fast/winograd_plan.h"
 
 enum {
@@ -60,31 +61,33 @@ static const int64_t *columns_at(const struct winograd *winograd, const struct g
 
 /* WINOGRAD_ROWS tiles of a part of an image, from some channel on. */
 struct slice {
-    const float *from;
+    const void *from;
+    bool half; /* of bf16 */
     int64_t first;
     int64_t part;
 };
 
 /* Where line (0, 0) of tile r of a slice is, and its rows and columns: nowhere for tiles beyond the last one. */
 struct tile {
-    const float *from;
+    const void *from;
     const int64_t *rows, *columns;
+    bool half;
 };
 
 static struct tile tile_of(const struct winograd *winograd, const struct grid *grid,
                            const struct slice *slice, const struct spot *spots, int64_t r) {
     if (slice->first + r >= winograd->count)
-        return (struct tile){slice->from, winograd->nowhere, winograd->nowhere};
-    return (struct tile){slice->from + spots[r].image * grid->image,
+        return (struct tile){slice->from, winograd->nowhere, winograd->nowhere, slice->half};
+    return (struct tile){address_of(slice->from, spots[r].image * grid->image, slice->half),
                          rows_at(winograd, grid, slice->part, spots[r]),
-                         columns_at(winograd, grid, slice->part, spots[r])};
+                         columns_at(winograd, grid, slice->part, spots[r]), slice->half};
 }
 
 static void prefetch(const struct grid *grid, struct tile tile, int64_t offset) {
     for (int64_t i = 0; i < grid->size; i++)
         for (int64_t j = 0; j < grid->size; j++)
             if ((tile.rows[i] | tile.columns[j]) >= 0)
-                __builtin_prefetch(tile.from + tile.rows[i] + tile.columns[j] + offset);
+                __builtin_prefetch(address_of(tile.from, tile.rows[i] + tile.columns[j] + offset, tile.half));
 }
 
 /* Takes a slice, of `blocks` blocks of channels, to lines of points; lines of tiles beyond the last one are zeros. Meanwhile
@@ -100,7 +103,7 @@ static void take_slice(const struct winograd *winograd, const struct grid *grid,
                           ahead = tile_of(winograd, grid, next, next_spots, r);
         for (int64_t block = 0; block < blocks; block++) {
             prefetch(grid, ahead, block * LANES);
-            transform(tile.from + block * LANES, tile.rows, tile.columns,
+            transform(address_of(tile.from, block * LANES, tile.half), tile.rows, tile.columns,
                       to + block * planes->channels + r * LANES, planes->rows, planes->columns);
         }
     }
@@ -111,7 +114,8 @@ static void take_slice(const struct winograd *winograd, const struct grid *grid,
 static void take_windows(const struct winograd *winograd, const struct call *call, int64_t first,
                          int64_t part, int64_t block, int64_t blocks, int64_t lines, float *to) {
     const struct planes *planes = &winograd->windows;
-    struct slice slice = {(const float *)call->in[0].data + block * LANES, first, part};
+    const bool half = is_half(&call->in[0]);
+    struct slice slice = {address_of(call->in[0].data, block * LANES, half), half, first, part};
     while (slice.first < first + lines) {
         struct slice next = slice;
         const int64_t inner = next.part++ - part;
@@ -119,23 +123,26 @@ static void take_windows(const struct winograd *winograd, const struct call *cal
             next.part = part;
             next.first += WINOGRAD_ROWS;
         }
-        take_slice(winograd, &winograd->window, winograd->family->window_to_points, &slice, &next, blocks,
-                   planes, to + inner * planes->part + (slice.first - first) * LANES);
+        take_slice(winograd, &winograd->window, winograd->family->window_to_points[half], &slice, &next,
+                   blocks, planes, to + inner * planes->part + (slice.first - first) * LANES);
         slice = next;
     }
 }
 
 /* Adds the bias and applies the activation to a tile. */
 static void finish_tile(const struct call *call, const struct grid *grid, const int64_t *rows,
-                        const int64_t *columns, const float *bias, float *to) {
+                        const int64_t *columns, const float *bias, void *to) {
     const int activation = call->node->attr.conv.activation;
     const float slope = (float)call->node->attr.conv.slope;
+    const bool half = is_half(&call->out[0]);
     for (int64_t i = 0; i < grid->size; i++)
         for (int64_t j = 0; j < grid->size; j++) {
             if ((rows[i] | columns[j]) < 0) continue;
-            float *line = to + rows[i] + columns[j];
-            if (bias) vector_store(line, vector_load(line) + vector_load(bias));
-            activate_row(line, 1, line, 1, LANES, 0, activation, slope);
+            vector line = vector_get(to, rows[i] + columns[j], half);
+            if (bias) line += vector_load(bias);
+            float *numbers = (float *)&line;
+            activate_row(numbers, 1, numbers, 1, LANES, 0, activation, slope);
+            vector_put(to, rows[i] + columns[j], line, half);
         }
 }
 
@@ -144,17 +151,19 @@ static void make_tiles(const struct winograd *winograd, const struct call *call,
                        int64_t block, int64_t blocks, const float *sums) {
     const struct grid *grid = &winograd->tile;
     const float *bias = call->n_in > 2 ? (const float *)call->in[2].data + block * LANES : NULL;
-    const bool plain = !bias && call->node->attr.conv.activation == ACTIVATION_NONE;
+    const bool half = is_half(&call->out[0]),
+               plain = !bias && call->node->attr.conv.activation == ACTIVATION_NONE;
     struct spot spots[WINOGRAD_ROWS];
     find_spots(winograd, first, spots);
     for (int64_t b = 0; b < blocks; b++)
         for (int64_t r = 0; r < WINOGRAD_ROWS && first + r < winograd->count; r++) {
             const int64_t *rows = rows_at(winograd, grid, part, spots[r]),
                           *columns = columns_at(winograd, grid, part, spots[r]);
-            float *to = (float *)call->out[0].data + spots[r].image * grid->image + (block + b) * LANES;
-            winograd->family->points_to_tile(sums + b * winograd->others.block + r * LANES,
-                                             winograd->others.rows, winograd->others.columns, to, rows,
-                                             columns);
+            void *to =
+                address_of(call->out[0].data, spots[r].image * grid->image + (block + b) * LANES, half);
+            winograd->family->points_to_tile[half](sums + b * winograd->others.block + r * LANES,
+                                                   winograd->others.rows, winograd->others.columns, to, rows,
+                                                   columns);
             if (!plain) finish_tile(call, grid, rows, columns, bias ? bias + b * LANES : NULL, to);
         }
 }
@@ -398,11 +407,12 @@ static void make_weights(const struct winograd *winograd, const struct call *cal
 
 /* Takes the image and the gradient of WINOGRAD_ROWS tiles to points. */
 static void take_both(const struct winograd *winograd, const struct call *call, int64_t first, int64_t line) {
-    const struct slice slice = {call->in[1].data, first, 0},
-                       next = {call->in[1].data, first + WINOGRAD_ROWS, 0};
+    const bool half = is_half(&call->in[1]);
+    const struct slice slice = {call->in[1].data, half, first, 0},
+                       next = {call->in[1].data, half, first + WINOGRAD_ROWS, 0};
     take_windows(winograd, call, first, 0, 0, winograd->from, WINOGRAD_ROWS,
                  place(call, &winograd->windows) + line * LANES);
-    take_slice(winograd, &winograd->tile, winograd->family->tile_to_points, &slice, &next, winograd->to,
+    take_slice(winograd, &winograd->tile, winograd->family->tile_to_points[half], &slice, &next, winograd->to,
                &winograd->others, place(call, &winograd->others) + line * LANES);
 }
 

@@ -1,7 +1,7 @@
 /* Transforms by the small matrices of Winograd's and Toom's and Cook's algorithms, and products of lines. */
 #include "cpu/fast/winograd_kernels.h"
 
-#define INLINE static inline __attribute__((always_inline))
+#include "cpu/fast/half.h"
 
 /* ---- matrices ---- */
 
@@ -58,20 +58,23 @@ INLINE void multiply(const float *matrix, const int row, const int column, const
 
 /* matrix times square times matrix transposed. Element (i, j) of the matrix lies at i * row + j * column. */
 INLINE void transform(const float *matrix, const int row, const int column, const int rows, const int columns,
-                      const float *from, const int64_t *from_rows, const int64_t *from_columns, float *to,
-                      const int64_t *to_rows, const int64_t *to_columns) {
+                      const void *from, const int64_t *from_rows, const int64_t *from_columns, void *to,
+                      const int64_t *to_rows, const int64_t *to_columns, const bool from_half,
+                      const bool to_half) {
     static const float zeros[LANES] __attribute__((aligned(64)));
     vector half[WINOGRAD_POINTS][WINOGRAD_POINTS], line[WINOGRAD_POINTS], made[WINOGRAD_POINTS];
 #pragma GCC unroll 8
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 8
-        for (int j = 0; j < rows; j++) __builtin_prefetch(to + to_rows[i] + to_columns[j], 1);
+        for (int j = 0; j < rows; j++)
+            __builtin_prefetch(address_of(to, to_rows[i] + to_columns[j], to_half), 1);
 #pragma GCC unroll 8
     for (int j = 0; j < columns; j++) {
 #pragma GCC unroll 8
-        for (int i = 0; i < columns; i++)
-            line[i] = vector_load(
-                (from_rows[i] | from_columns[j]) < 0 ? zeros : from + from_rows[i] + from_columns[j]);
+        for (int i = 0; i < columns; i++) {
+            const void *at = address_of(from, from_rows[i] + from_columns[j], from_half);
+            line[i] = vector_get((from_rows[i] | from_columns[j]) < 0 ? zeros : at, 0, from_half);
+        }
         multiply(matrix, row, column, rows, columns, line, made);
 #pragma GCC unroll 8
         for (int i = 0; i < rows; i++) half[i][j] = made[i];
@@ -81,34 +84,39 @@ INLINE void transform(const float *matrix, const int row, const int column, cons
         multiply(matrix, row, column, rows, columns, half[i], made);
 #pragma GCC unroll 8
         for (int j = 0; j < rows; j++)
-            if ((to_rows[i] | to_columns[j]) >= 0) vector_store(to + to_rows[i] + to_columns[j], made[j]);
+            if ((to_rows[i] | to_columns[j]) >= 0)
+                vector_put(to, to_rows[i] + to_columns[j], made[j], to_half);
     }
 }
 
-#define TRANSFORM(name, matrix, row, column, rows, columns)                                               \
-    static void name(const float *from, const int64_t *from_rows, const int64_t *from_columns, float *to, \
-                     const int64_t *to_rows, const int64_t *to_columns) {                                 \
-        transform(matrix, row, column, rows, columns, from, from_rows, from_columns, to, to_rows,         \
-                  to_columns);                                                                            \
+#define TRANSFORM(name, matrix, row, column, rows, columns, from_half, to_half)                         \
+    static void name(const void *from, const int64_t *from_rows, const int64_t *from_columns, void *to, \
+                     const int64_t *to_rows, const int64_t *to_columns) {                               \
+        transform(matrix, row, column, rows, columns, from, from_rows, from_columns, to, to_rows,       \
+                  to_columns, from_half, to_half);                                                      \
     }
-#define FAMILY(tile, taps, points)                                                            \
-    TRANSFORM(window_to_points_##tile##_##taps, b_##tile##_##taps, points, 1, points, points) \
-    TRANSFORM(taps_to_points_##tile##_##taps, g_##tile##_##taps, taps, 1, points, taps)       \
-    TRANSFORM(points_to_tile_##tile##_##taps, a_##tile##_##taps, points, 1, tile, points)     \
-    TRANSFORM(tile_to_points_##tile##_##taps, a_##tile##_##taps, 1, points, points, tile)     \
-    TRANSFORM(points_to_taps_##tile##_##taps, g_##tile##_##taps, 1, taps, taps, points)
+#define FAMILY(tile, taps, points)                                                                          \
+    TRANSFORM(window_to_points_##tile##_##taps, b_##tile##_##taps, points, 1, points, points, false, false) \
+    TRANSFORM(half_window_to_points_##tile##_##taps, b_##tile##_##taps, points, 1, points, points, true,    \
+              false)                                                                                        \
+    TRANSFORM(taps_to_points_##tile##_##taps, g_##tile##_##taps, taps, 1, points, taps, false, false)       \
+    TRANSFORM(points_to_tile_##tile##_##taps, a_##tile##_##taps, points, 1, tile, points, false, false)     \
+    TRANSFORM(points_to_half_tile_##tile##_##taps, a_##tile##_##taps, points, 1, tile, points, false, true) \
+    TRANSFORM(tile_to_points_##tile##_##taps, a_##tile##_##taps, 1, points, points, tile, false, false)     \
+    TRANSFORM(half_tile_to_points_##tile##_##taps, a_##tile##_##taps, 1, points, points, tile, true, false) \
+    TRANSFORM(points_to_taps_##tile##_##taps, g_##tile##_##taps, 1, taps, taps, points, false, false)
 #define FAMILIES(X) X(2, 2, 3) X(4, 2, 5) X(2, 3, 4) X(4, 3, 6)
 FAMILIES(FAMILY)
 
 const struct winograd_family winograd_families[WINOGRAD_FAMILIES] = {
-#define ROW(tile, taps, points)        \
-    {taps,                             \
-     tile,                             \
-     points,                           \
-     window_to_points_##tile##_##taps, \
-     taps_to_points_##tile##_##taps,   \
-     points_to_tile_##tile##_##taps,   \
-     tile_to_points_##tile##_##taps,   \
+#define ROW(tile, taps, points)                                                 \
+    {taps,                                                                      \
+     tile,                                                                      \
+     points,                                                                    \
+     {window_to_points_##tile##_##taps, half_window_to_points_##tile##_##taps}, \
+     taps_to_points_##tile##_##taps,                                            \
+     {points_to_tile_##tile##_##taps, points_to_half_tile_##tile##_##taps},     \
+     {tile_to_points_##tile##_##taps, half_tile_to_points_##tile##_##taps},     \
      points_to_taps_##tile##_##taps},
     FAMILIES(ROW)
 #undef ROW

@@ -11,19 +11,19 @@
 /* Most points of one dimension, and rows of a product. */
 enum { WINOGRAD_POINTS = 6, WINOGRAD_ROWS = REGISTERS == 32 ? 8 : 4 };
 
-/* Transforms a square of lines into another. Line (i, j) lies at rows[i] + columns[j]; where either is negative there is none:
- * it reads as zeros, and is not written. */
-typedef void (*winograd_transform_fn)(const float *from, const int64_t *from_rows,
-                                      const int64_t *from_columns, float *to, const int64_t *to_rows,
-                                      const int64_t *to_columns);
+/* Transforms a square of lines into another. Line (i, j) lies at element rows[i] + columns[j]; where either is negative there is
+ * none: it reads as zeros, and is not written. */
+typedef void (*winograd_transform_fn)(const void *from, const int64_t *from_rows, const int64_t *from_columns,
+                                      void *to, const int64_t *to_rows, const int64_t *to_columns);
 
 /* F(tile x tile, taps x taps): a tile of outputs from a window of points x points inputs, points = tile + taps - 1, by as many
  * multiplications as it has points. Inputs and weights are taken to points, multiplied there, summed over channels, and the
  * sums taken to outputs. A gradient goes the same ways back, each with its matrix transposed. */
 struct winograd_family {
-    int64_t taps, tile, points;
-    winograd_transform_fn window_to_points, taps_to_points, points_to_tile; /* forward */
-    winograd_transform_fn tile_to_points, points_to_taps;                   /* back */
+    int taps, tile, points;
+    /* Of windows and tiles in f32, or in bf16; what lies at points, and weights, are f32. */
+    winograd_transform_fn window_to_points[2], taps_to_points, points_to_tile[2]; /* forward */
+    winograd_transform_fn tile_to_points[2], points_to_taps;                      /* back */
 };
 extern const struct winograd_family winograd_families[];
 enum { WINOGRAD_FAMILIES = 4 };

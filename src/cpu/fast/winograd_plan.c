@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "cpu/fast/half.h"
 #include "cpu/fast/winograd.h"
 
 static int64_t round_up(int64_t value, int64_t of) {
@@ -39,19 +40,21 @@ static struct views views_of(const struct call *call) {
 
 /* Measured with one thread of a processor with AVX-512, beside oneDNN's direct code: 3 x 3 gains a tenth with 16 channels, a half
  * with 32, and twice the speed and more with 64; gradients of the weight nothing with 32 by 32 channels, and twice the speed with 64
- * by 64. 4 x 4 with stride 2 gains a little less, 3 x 3 with stride 2 a tenth to a quarter. */
+ * by 64. 4 x 4 with stride 2 gains a little less, 3 x 3 with stride 2 a tenth to a quarter. Images of bf16 are read and written, but
+ * all else is f32. oneDNN multiplies those at twice the speed; that leaves stride 1, and sums over few pixels, which it does badly. */
 bool winograd_pays(const struct call *call) {
     const struct cupel_conv *conv = &call->node->attr.conv.conv;
     const struct views views = views_of(call);
     const int64_t *kernel = views.weight->shape.dim + 2;
     const int64_t step = conv->stride[0];
-    return call->in[0].dtype == CUPEL_F32 && call->in[1].dtype == CUPEL_F32 &&
-           call->out[0].dtype == CUPEL_F32 && conv->groups == 1 && conv->dilation[0] == 1 &&
+    const bool half = is_half(views.image) || is_half(views.result),
+               weight = call->node->op == OP_conv2d_weight;
+    if (half && step != 1 && !(weight && views.result->shape.dim[3] < 8)) return false;
+    return views.weight->dtype == CUPEL_F32 && conv->groups == 1 && conv->dilation[0] == 1 &&
            conv->dilation[1] == 1 && conv->stride[1] == step && (step == 1 || step == 2) &&
            kernel[1] == kernel[0] && (kernel[0] == 3 || kernel[0] == step + 2) &&
            channels_innermost(views.image) && channels_innermost(views.result) &&
-           (call->node->op != OP_conv2d_weight ||
-            views.image->shape.dim[1] * views.result->shape.dim[1] >= 2048);
+           (!weight || views.image->shape.dim[1] * views.result->shape.dim[1] >= 2048);
 }
 
 /* ---- tables ---- */
