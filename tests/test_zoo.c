@@ -28,12 +28,19 @@ static const struct {
     const char *file, *setting;
     int64_t parameters;
 } sizes[] = {
-    {"resnet18", NULL, 11689512},       {"resnet34", NULL, 21797672},
-    {"resnet50", NULL, 25557032},       {"alexnet", NULL, 61100840},
-    {"vgg16", NULL, 138357544},         {"squeezenet", NULL, 1235496},
-    {"googlenet", NULL, 13004888},      {"googlenet", "parameters.heads=0", 6624904},
-    {"densenet121", NULL, 7978856},     {"mobilenetv2", NULL, 3504872},
-    {"resnet18-cifar", NULL, 11173962}, {"resnet34-cifar", NULL, 21282122},
+    {"resnet18", NULL, 11689512},
+    {"resnet34", NULL, 21797672},
+    {"resnet50", NULL, 25557032},
+    {"alexnet", NULL, 61100840},
+    {"vgg16", NULL, 138357544},
+    {"zfnet", NULL, 62357608},
+    {"squeezenet", NULL, 1235496},
+    {"googlenet", NULL, 13004888},
+    {"googlenet", "parameters.heads=0", 6624904},
+    {"densenet121", NULL, 7978856},
+    {"mobilenetv2", NULL, 3504872},
+    {"resnet18-cifar", NULL, 11173962},
+    {"resnet34-cifar", NULL, 21282122},
     {"resnet50-cifar", NULL, 23520842},
 };
 
@@ -93,6 +100,7 @@ static const struct {
     {"alexnet", "net.features.10.weight", {4, {256, 256, 3, 3}}},
     {"vgg16", "net.features.28.weight", {4, {512, 512, 3, 3}}},
     {"vgg16", "net.classifier.3.weight", {2, {4096, 4096}}},
+    {"zfnet", "net.fc6.weight", {2, {4096, 9216}}},
     {"squeezenet", "net.features.12.expand3x3.weight", {4, {256, 64, 3, 3}}},
     {"squeezenet", "net.classifier.1.weight", {4, {1000, 512, 1, 1}}},
     {"googlenet", "net.inception3a.branch2.0.conv.weight", {4, {96, 192, 1, 1}}},
