@@ -8,7 +8,8 @@
 #include "images.cuh"
 #include "lrn.h"
 
-constexpr int planes = 8; /* in a group, where channels are no vectors */
+/* Planes in a group, where channels are no vectors. The gradient has more to keep in registers. */
+constexpr int planes = 8, planes_back = 4;
 
 struct normalising : images {
     int64_t scale[4], dy[4]; /* strides */
@@ -148,17 +149,17 @@ static normalising normalising_of(const kernel_response *lrn, const kernel_view 
 }
 
 /* Calls BODY with T, `group` and whether that is a vector. */
-#define WITH_GROUPS(type, in_vectors, T, ...)   \
-    WITH_TYPE(                                  \
-        type, T,                                \
-        if (in_vectors) {                       \
-            constexpr int group = vector_of<T>; \
-            constexpr bool vectors = true;      \
-            __VA_ARGS__;                        \
-        } else {                                \
-            constexpr int group = planes;       \
-            constexpr bool vectors = false;     \
-            __VA_ARGS__;                        \
+#define WITH_GROUPS(type, in_vectors, planes, T, ...) \
+    WITH_TYPE(                                        \
+        type, T,                                      \
+        if (in_vectors) {                             \
+            constexpr int group = vector_of<T>;       \
+            constexpr bool vectors = true;            \
+            __VA_ARGS__;                              \
+        } else {                                      \
+            constexpr int group = planes;             \
+            constexpr bool vectors = false;           \
+            __VA_ARGS__;                              \
         })
 
 extern "C" kernel_status kernel_lrn(const struct kernel_response *lrn_of, const void *x,
@@ -168,7 +169,7 @@ extern "C" kernel_status kernel_lrn(const struct kernel_response *lrn_of, const 
     const int most = widest(lrn_of->type);
     const bool all =
         has_vectors(x, x_view, most) && has_vectors(y, y_view, most) && has_vectors(scale, scale_view, most);
-    WITH_GROUPS(lrn_of->type, all, T,
+    WITH_GROUPS(lrn_of->type, all, planes, T,
                 const normalising of = normalising_of(lrn_of, x_view, y_view, scale_view, nullptr, group);
                 LAUNCH((lrn<T, group, vectors>), blocks_for(of.count, image_threads), image_threads, 0,
                        stream, static_cast<const T *>(x), static_cast<T *>(y), scale, of));
@@ -183,7 +184,7 @@ extern "C" kernel_status kernel_lrn_grad(const struct kernel_response *lrn_of, c
     const int most = widest(lrn_of->type);
     const bool all = has_vectors(y, y_view, most) && has_vectors(scale, scale_view, most) &&
                      has_vectors(dy, dy_view, most) && has_vectors(dx, dx_view, most);
-    WITH_GROUPS(lrn_of->type, all, T,
+    WITH_GROUPS(lrn_of->type, all, planes_back, T,
                 const normalising of = normalising_of(lrn_of, y_view, dx_view, scale_view, dy_view, group);
                 LAUNCH((lrn_grad<T, group, vectors>), blocks_for(of.count, image_threads), image_threads, 0,
                        stream, static_cast<const T *>(y), scale, static_cast<const T *>(dy),

@@ -18,12 +18,13 @@ struct pooling : images {
     int counted; /* numbers in every average; 0: the elements under the window */
 };
 
-/* What lies under the window at place o of an image of `size`. Padded windows are not divided. */
+/* What lies under the window at place o of an image of `size`. Only windows of parts are `divided`, and those have no padding. */
+template <bool divided = true>
 __device__ __forceinline__ span window_at(const pooling &of, int axis, int64_t o, int64_t size) {
     const reach &window = of.windows[axis];
-    const int64_t start = o * window.step + window.first;
-    const int64_t from = start > 0 ? quotient(start, window.by) : start;
-    const int64_t end = quotient(o * window.step + window.last, window.by) + 1;
+    const int64_t start = o * window.step + window.first, stop = o * window.step + window.last;
+    const int64_t from = divided && start > 0 ? quotient(start, window.by) : start;
+    const int64_t end = (divided ? quotient(stop, window.by) : stop) + 1;
     const int64_t first = max(from, int64_t{0}), last = min(end, size);
     const int64_t elements = of.exclude_pad ? last - first : min(end, size + of.pad[axis]) - from;
     return {first, last, of.counted == 0 ? elements : axis == 0 ? of.counted : 1};
@@ -145,7 +146,7 @@ template <class T, int width> __global__ void avgpool(const T *x, T *y, pooling 
     }
 }
 
-template <class T, int width> __global__ void avgpool_grad(const T *dy, T *dx, pooling of) {
+template <class T, int width, bool divided> __global__ void avgpool_grad(const T *dy, T *dx, pooling of) {
     FOR_EACH_VECTOR(of, i) {
         const pixel to = pixel_of<width>(of, i);
         const span rows = places_over(of, 0, to.h, of.from_size[0]),
@@ -153,8 +154,8 @@ template <class T, int width> __global__ void avgpool_grad(const T *dy, T *dx, p
         float sum[width] = {};
         for_each_in<width>(dy + at(of.from, {to.n, to.c, 0, 0}), of, rows, columns,
                            [&](int64_t h, int64_t w, const float(&part)[width]) {
-                               const int64_t elements = window_at(of, 0, h, of.to_size[0]).divisor *
-                                                        window_at(of, 1, w, of.to_size[1]).divisor;
+                               const int64_t elements = window_at<divided>(of, 0, h, of.to_size[0]).divisor *
+                                                        window_at<divided>(of, 1, w, of.to_size[1]).divisor;
                                const float factor = 1.f / static_cast<float>(elements);
                                UNROLL
                                for (int v = 0; v < width; v++) sum[v] += factor * part[v];
@@ -253,9 +254,14 @@ extern "C" kernel_status kernel_avgpool_grad(const struct kernel_pool *pool, con
                                              const struct kernel_view *dx_view, void *stream) {
     const int most = widest(pool->type);
     const bool vectors = has_vectors(dy, dy_view, most) && has_vectors(dx, dx_view, most);
-    WITH_VECTORS(pool->type, vectors, T,
-                 const pooling of = pooling_of(pool, dy_view, dx_view, nullptr, width, true);
-                 LAUNCH((avgpool_grad<T, width>), blocks_for(of.count, image_threads), image_threads, 0,
-                        stream, static_cast<const T *>(dy), static_cast<T *>(dx), of));
+    WITH_VECTORS(
+        pool->type, vectors, T, const pooling of = pooling_of(pool, dy_view, dx_view, nullptr, width, true);
+        if (pool->adaptive) {
+            LAUNCH((avgpool_grad<T, width, true>), blocks_for(of.count, image_threads), image_threads, 0,
+                   stream, static_cast<const T *>(dy), static_cast<T *>(dx), of);
+        } else {
+            LAUNCH((avgpool_grad<T, width, false>), blocks_for(of.count, image_threads), image_threads, 0,
+                   stream, static_cast<const T *>(dy), static_cast<T *>(dx), of);
+        });
     return cudaGetLastError();
 }
