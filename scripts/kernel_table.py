@@ -2,7 +2,7 @@
 """What each kernel takes of a multiprocessor of sm_90, as ptxas tells it: registers, static shared memory, stack, spills.
 
 Prints a Markdown table, one row a kernel; instances of a template are summed up as a range. Exits 1 when a kernel in elementwise, chain, batchnorm,
-pool or optimizer uses a stack or spills.
+pool, lrn or optimizer uses a stack or spills.
 
 usage: scripts/kernel_table.py [--write] [--build DIR]
   --write  also puts the table into docs/kernels.md
@@ -19,7 +19,7 @@ KERNELS = ROOT / "kernels"
 PAGE = ROOT / "docs/kernels.md"
 BEGIN, END = "<!-- kernel table: scripts/kernel_table.py --write -->\n", "<!-- end of kernel table -->\n"
 # Kernels of these files move much and compute little: what they spill is time lost.
-NO_STACK = ("elementwise", "chain", "batchnorm", "pool", "optimizer")
+NO_STACK = ("elementwise", "chain", "batchnorm", "pool", "lrn", "optimizer")
 ENTRY = re.compile(r"Compiling entry function '(\w+)' for 'sm_90'\n"
                    r".*?(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads\n"
                    r".*?Used (\d+) registers([^\n]*)", re.S)

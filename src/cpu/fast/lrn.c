@@ -101,7 +101,7 @@ static void for_each_patch(struct call *call, void (*make)(const struct call *, 
                               .rows = step > 1 ? channels : 1,
                               .stride = step};
         patch.width = step > 1 ? patch.lanes : channels;
-        patch.term = workspace + 2 * omp_get_thread_num() * channels * lanes;
+        patch.term = workspace + channels * lanes * 2 * omp_get_thread_num();
         patch.sum = patch.term + channels * lanes;
         make(call, &patch);
     }
@@ -123,7 +123,7 @@ static bool alike(const struct call *call) {
         const int64_t patch = call->in[0].shape.dim[1] * lanes_of(&call->in[0]);             \
         (void)error;                                                                         \
         if (!alike(call)) return CUPEL_OK;                                                   \
-        call->workspace_bytes = (size_t)(2 * call->device->threads * patch) * sizeof(float); \
+        call->workspace_bytes = (size_t)(patch * 2 * call->device->threads) * sizeof(float); \
         call->kernel = run_##name;                                                           \
         call->engine = "cpu";                                                                \
         return CUPEL_OK;                                                                     \
