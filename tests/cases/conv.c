@@ -457,7 +457,7 @@ CASES(conv2d_weight) = {
      .no_grad = true},
     {"winograd-k3-chunks",
      build_conv2d_weight,
-     {FOUR(259, 64, 1, 1), FOUR(259, 32, 1, 1)},
+     {FOUR(259, 64, 1, 2), FOUR(259, 32, 1, 2)},
      {1, 1, 1, 1, 1, 1, 1, 3, 3},
      .no_grad = true},
     {"channels3-outputs33",

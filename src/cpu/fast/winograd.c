@@ -83,29 +83,17 @@ static struct tile tile_of(const struct winograd *winograd, const struct grid *g
                          columns_at(winograd, grid, slice->part, spots[r]), slice->half};
 }
 
-static void prefetch(const struct grid *grid, struct tile tile, int64_t offset) {
-    for (int64_t i = 0; i < grid->size; i++)
-        for (int64_t j = 0; j < grid->size; j++)
-            if ((tile.rows[i] | tile.columns[j]) >= 0)
-                __builtin_prefetch(address_of(tile.from, tile.rows[i] + tile.columns[j] + offset, tile.half));
-}
-
-/* Takes a slice, of `blocks` blocks of channels, to lines of points; lines of tiles beyond the last one are zeros. Meanwhile
- * fetches the next slice: a window is so many short pieces of memory that the processor does not foresee them. */
+/* Takes a slice, of `blocks` blocks of channels, to lines of points; lines of tiles beyond the last one are zeros. */
 static void take_slice(const struct winograd *winograd, const struct grid *grid,
-                       winograd_transform_fn transform, const struct slice *slice, const struct slice *next,
-                       int64_t blocks, const struct planes *planes, float *to) {
-    struct spot spots[WINOGRAD_ROWS], next_spots[WINOGRAD_ROWS];
+                       winograd_transform_fn transform, const struct slice *slice, int64_t blocks,
+                       const struct planes *planes, float *to) {
+    struct spot spots[WINOGRAD_ROWS];
     find_spots(winograd, slice->first, spots);
-    find_spots(winograd, next->first, next_spots);
     for (int64_t r = 0; r < WINOGRAD_ROWS; r++) {
-        const struct tile tile = tile_of(winograd, grid, slice, spots, r),
-                          ahead = tile_of(winograd, grid, next, next_spots, r);
-        for (int64_t block = 0; block < blocks; block++) {
-            prefetch(grid, ahead, block * LANES);
+        const struct tile tile = tile_of(winograd, grid, slice, spots, r);
+        for (int64_t block = 0; block < blocks; block++)
             transform(address_of(tile.from, block * LANES, tile.half), tile.rows, tile.columns,
                       to + block * planes->channels + r * LANES, planes->rows, planes->columns);
-        }
     }
 }
 
@@ -115,18 +103,12 @@ static void take_windows(const struct winograd *winograd, const struct call *cal
                          int64_t part, int64_t block, int64_t blocks, int64_t lines, float *to) {
     const struct planes *planes = &winograd->windows;
     const bool half = is_half(&call->in[0]);
-    struct slice slice = {address_of(call->in[0].data, block * LANES, half), half, first, part};
-    while (slice.first < first + lines) {
-        struct slice next = slice;
-        const int64_t inner = next.part++ - part;
-        if (next.part == part + winograd->inner) {
-            next.part = part;
-            next.first += WINOGRAD_ROWS;
-        }
-        take_slice(winograd, &winograd->window, winograd->family->window_to_points[half], &slice, &next,
-                   blocks, planes, to + inner * planes->part + (slice.first - first) * LANES);
-        slice = next;
-    }
+    const void *from = address_of(call->in[0].data, block * LANES, half);
+    for (int64_t line = 0; line < lines; line += WINOGRAD_ROWS)
+        for (int64_t inner = 0; inner < winograd->inner; inner++)
+            take_slice(winograd, &winograd->window, winograd->family->window_to_points[half],
+                       &(struct slice){from, half, first + line, part + inner}, blocks, planes,
+                       to + inner * planes->part + line * LANES);
 }
 
 /* Adds the bias and applies the activation to a tile. */
@@ -408,12 +390,11 @@ static void make_weights(const struct winograd *winograd, const struct call *cal
 /* Takes the image and the gradient of WINOGRAD_ROWS tiles to points. */
 static void take_both(const struct winograd *winograd, const struct call *call, int64_t first, int64_t line) {
     const bool half = is_half(&call->in[1]);
-    const struct slice slice = {call->in[1].data, half, first, 0},
-                       next = {call->in[1].data, half, first + WINOGRAD_ROWS, 0};
     take_windows(winograd, call, first, 0, 0, winograd->from, WINOGRAD_ROWS,
                  place(call, &winograd->windows) + line * LANES);
-    take_slice(winograd, &winograd->tile, winograd->family->tile_to_points[half], &slice, &next, winograd->to,
-               &winograd->others, place(call, &winograd->others) + line * LANES);
+    take_slice(winograd, &winograd->tile, winograd->family->tile_to_points[half],
+               &(struct slice){call->in[1].data, half, first, 0}, winograd->to, &winograd->others,
+               place(call, &winograd->others) + line * LANES);
 }
 
 /* Sums over the tiles of a slice, a range at a time, which the thread takes to points for itself. */

@@ -64,11 +64,6 @@ INLINE void transform(const float *matrix, const int row, const int column, cons
     static const float zeros[LANES] __attribute__((aligned(64)));
     vector half[WINOGRAD_POINTS][WINOGRAD_POINTS], line[WINOGRAD_POINTS], made[WINOGRAD_POINTS];
 #pragma GCC unroll 8
-    for (int i = 0; i < rows; i++)
-#pragma GCC unroll 8
-        for (int j = 0; j < rows; j++)
-            __builtin_prefetch(address_of(to, to_rows[i] + to_columns[j], to_half), 1);
-#pragma GCC unroll 8
     for (int j = 0; j < columns; j++) {
 #pragma GCC unroll 8
         for (int i = 0; i < columns; i++) {

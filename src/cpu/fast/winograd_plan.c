@@ -145,7 +145,8 @@ static void lay_out_weights(struct call *call, struct winograd *winograd, int64_
     if (winograd->inner > 1) planes->part = (int64_t)LANES * LANES;
 }
 
-/* conv2d and conv2d_image: bytes of sums, tiles, and channels that are worked on at a time. */
+/* conv2d and conv2d_image: bytes of sums and windows (fewer where the weights, all of which each range of tiles meets, are few
+ * themselves), tiles, and channels that are worked on at a time. */
 enum { CACHED = 512 << 10, TILES = 256, GROUP = 64 };
 /* conv2d_weight: tiles that are worked on at a time, and the most slices of tiles and bytes of their sums. */
 enum { RANGE = 128, SLICES = 16, SUMS = 64 << 20 };
@@ -160,13 +161,18 @@ static void divide_tiles(struct winograd *winograd, int64_t bytes_of_tile, int64
 
 static void plan_images(struct winograd *winograd, struct call *call) {
     const int64_t line = winograd->family->points * winograd->family->points * LANES * (int64_t)sizeof(float);
-    const bool shared = winograd->shares_windows = winograd->count < winograd->to * LANES;
+    const bool shared = winograd->shares_windows = winograd->count <= winograd->to * LANES;
     winograd->group = GROUP / LANES / winograd->inner;
     if (winograd->group < 1) winograd->group = 1;
     winograd->group = least(winograd->group, winograd->from);
     winograd->width = shared ? least(winograd->to, 2) : winograd->to;
     winograd->widths = (winograd->to + winograd->width - 1) / winograd->width;
-    divide_tiles(winograd, line * winograd->width, CACHED);
+    const int64_t weights = line * winograd->from * winograd->inner * winograd->to * LANES;
+    if (shared) /* sums alone */
+        divide_tiles(winograd, line * winograd->width, CACHED);
+    else
+        divide_tiles(winograd, line * (winograd->width + winograd->group * winograd->inner),
+                     weights < 8 * CACHED ? CACHED / 2 : CACHED + CACHED / 2);
     const int64_t tiles = shared ? round_up(winograd->count, WINOGRAD_ROWS) : winograd->range;
     lay_out_windows(call, winograd, shared ? winograd->outer : 1, shared ? winograd->from : winograd->group,
                     tiles, !shared);
