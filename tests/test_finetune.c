@@ -237,6 +237,22 @@ Test(finetune, killed_and_resumed_is_the_same_as_at_once) {
     free(parts);
 }
 
+/* The generator's update looks through a discriminator that was updated part by part. */
+Test(finetune, a_check_goes_through_parts_that_are_replaced) {
+    struct cupel_model *model =
+        tiny_gan(TINY_PLAIN, GAN ", freeze: [generator.deconv1.*], groups: [{match: '*.bias', lr_scale: 2}]");
+    const struct cupel_check_options options = {.run = plainly, .steps = 2};
+    struct cupel_check check = {0};
+    struct cupel_error error = {0};
+    cr_assert_eq(cupel_check_model(model, &options, &check, &error), CUPEL_OK, "%s", error.message);
+    int adams = 0;
+    for (int i = 0; i < check.count; i++) adams += strcmp(check.items[i].op, "adam") == 0;
+    cr_expect_eq(adams, 6, "%d", adams); /* four stretches of the generator, two of the discriminator */
+    cr_expect(!cupel_check_has_failed(&check), "%d nodes; %s", check.failed, check.steps_note);
+    cupel_check_free(&check);
+    cupel_model_free(model);
+}
+
 /* ---- mistakes ---- */
 
 Test(finetune, wrong_patterns_are_refused_at_their_place) {

@@ -105,7 +105,8 @@ Test(train_half, steps_that_overflow_are_left_out_on_emu) {
 
 /* ---- runs ---- */
 
-static const char settings[] = "epochs: 9, ema: 0.95, clip_norm: 1, optimizer: {adam: {lr: 0.01}}";
+#define SETTINGS "epochs: 9, ema: 0.95, clip_norm: 1, optimizer: {adam: {lr: 0.01}}"
+#define TUNING ", freeze: [linear1.*], groups: [{match: '*.bias', lr_scale: 2, weight_decay: 0.1}]"
 
 static struct cupel_train_options options_for(const char *device, char *out) {
     return (struct cupel_train_options){.run = {.device = device, .precision = "f16", .batch = 32},
@@ -140,7 +141,7 @@ static bool is_kept(const char *name) {
 }
 
 /* A run goes on bit by bit; with a scale that overflows, its next step changes nothing but the scale. */
-static void judge_run(const char *device_name) {
+static void judge_run(const char *device_name, const char *settings) {
     struct cupel_device *device = NULL;
     open_or_skip(device_name, &device);
     cupel_device_close(device);
@@ -194,9 +195,17 @@ static void judge_run(const char *device_name) {
 }
 
 Test(train_half, runs_in_f16_resume_and_recover_on_emu) {
-    judge_run("emu");
+    judge_run("emu", SETTINGS);
+}
+
+Test(train_half, so_do_runs_with_frozen_layers_and_groups_on_emu) {
+    judge_run("emu", SETTINGS TUNING);
 }
 
 Test(train_half, runs_in_f16_resume_and_recover_on_cuda) {
-    judge_run("cuda");
+    judge_run("cuda", SETTINGS);
+}
+
+Test(train_half, so_do_runs_with_frozen_layers_and_groups_on_cuda) {
+    judge_run("cuda", SETTINGS TUNING);
 }
