@@ -57,6 +57,32 @@ Test(zoo, sizes_are_the_published_ones) {
     }
 }
 
+/* Every `--set` in a head makes it smaller, for images of half the size too. */
+Test(zoo, small_ones_can_be_had_as_their_heads_say) {
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        if (sizes[i].setting) continue;
+        struct cupel_model *model = model_of(sizes[i].file, NULL);
+        size_t length;
+        char text[8000], size[40];
+        const char *settings[8] = {size};
+        int count = 1;
+        snprintf(text, sizeof text, "%s", cupel_model_text(model, &length));
+        snprintf(size, sizeof size, "image_size=%d", (int)cupel_model_data(model)->shape.dim[1] / 2);
+        cupel_model_free(model);
+        *strstr(text, "\ntask:") = '\0';
+        for (char *at = text; (at = strstr(at, "--set ")); count++) {
+            settings[count] = at += strlen("--set ");
+            at += strcspn(at, " `");
+            *at++ = '\0';
+        }
+        cr_assert_geq(count, 2, "%s", sizes[i].file);
+        model = model_of(sizes[i].file, settings);
+        const int64_t elements = cupel_network_range(cupel_model_network(model, 0));
+        cr_expect_lt(elements, sizes[i].parameters / 4, "%s has %lld", sizes[i].file, (long long)elements);
+        cupel_model_free(model);
+    }
+}
+
 /* The guide's table has what `cupel plan` prints. */
 Test(zoo, the_guide_tells_their_sizes) {
     size_t length;
