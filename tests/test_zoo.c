@@ -150,6 +150,31 @@ Test(zoo, names_are_those_of_torchvision) {
     }
 }
 
+/* Columns stay in line behind the longest name. */
+Test(zoo, plans_of_long_names_are_tables) {
+    const struct outcome outcome =
+        run_cupel("plan " CUPEL_SOURCE_DIR
+                  "/models/densenet121.yaml --batch 1 --device cpu --set image_size=64 "
+                  "--set parameters.growth=2");
+    cr_assert_eq(outcome.status, 0, "%s", outcome.err);
+    static const char *const rows[] = {"layer ", "net.features.conv0 ",
+                                       "net.features.denseblock4.denselayer16.norm1 ", "total "};
+    long end = 0;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char line[80];
+        snprintf(line, sizeof line, "\n%s", rows[i]);
+        const char *row = strstr(outcome.out, line);
+        cr_assert_not_null(row, "%s", rows[i]);
+        const long length = (long)strcspn(row + 1, "\n");
+        cr_expect(i == 0 || length == end, "%.150s", row);
+        end = length;
+    }
+    const char *head = strstr(outcome.out, "\nnode "), *dense = strstr(outcome.out, "concat1 [1, ");
+    cr_assert(head && dense);
+    while (dense[-1] != '\n') dense--;
+    cr_expect_eq(strcspn(head + 1, "\n"), strcspn(dense, "\n"), "%.150s", dense);
+}
+
 Test(zoo, other_classes_can_be_had) {
     struct cupel_model *model =
         model_of("resnet18-cifar", (const char *[]){"data.format=cifar100", "parameters.classes=100",

@@ -1,4 +1,6 @@
 /* cupel plan: a model as numbers, and its training step as a plan. */
+#include <string.h>
+
 #include "cli/common.h"
 
 static void print_network(const struct cupel_network *network) {
@@ -16,16 +18,19 @@ static void print_network(const struct cupel_network *network) {
            cupel_shape_text(&input, shape, sizeof shape),
            cupel_network_takes_label(network) ? " with its label" : "",
            cupel_shape_text(&output, result, sizeof result));
-    printf("%-28s %-14s %-20s %14s %12s\n", "layer", "type", "output", "parameters", "MFLOP");
+    int width = 28; /* of the longest name */
+    for (int i = 0; i < count; i++)
+        if ((int)strlen(layers[i].name) > width) width = (int)strlen(layers[i].name);
+    printf("%-*s %-14s %-20s %14s %12s\n", width, "layer", "type", "output", "parameters", "MFLOP");
     for (int i = 0; i < count; i++) {
         const struct cupel_layer_info *layer = &layers[i];
-        printf("%-28s %-14s %-20s %14s %12.4f\n", layer->name, layer->type,
+        printf("%-*s %-14s %-20s %14s %12.4f\n", width, layer->name, layer->type,
                cupel_shape_text(&layer->output, shape, sizeof shape), count_text(layer->parameters),
                layer->flops / 1e6);
         flops += layer->flops;
     }
-    printf("%-28s %-14s %-20s %14s %12.4f\n\n", "total", "", "", count_text(network_parameters(network)),
-           flops / 1e6);
+    printf("%-*s %-14s %-20s %14s %12.4f\n\n", width, "total", "", "",
+           count_text(network_parameters(network)), flops / 1e6);
 }
 
 static enum cupel_status print_step(const struct cupel_model *model, const struct arguments *arguments,

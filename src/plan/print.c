@@ -53,14 +53,19 @@ void node_op_text(const struct node *node, char *text, size_t size) {
 }
 
 void cupel_plan_print(const struct cupel_plan *plan, FILE *file) {
-    fprintf(file, "%4s  %-20s %-28s %-22s %-5s %-10s %12s %10s %10s\n", "node", "op", "layer", "shape",
+    int width = 28; /* of the longest layer's name */
+    for (int c = 0; c < plan->n_calls; c++) {
+        const char *scope = plan->calls[c].node->scope;
+        if (scope && (int)strlen(scope) > width) width = (int)strlen(scope);
+    }
+    fprintf(file, "%4s  %-20s %-*s %-22s %-5s %-10s %12s %10s %10s\n", "node", "op", width, "layer", "shape",
             "dtype", "engine", "place", "MFLOP", "KiB");
     for (int c = 0; c < plan->n_calls; c++) {
         const struct call *call = &plan->calls[c];
         char name[160], shape[120], place[40];
         node_op_text(call->node, name, sizeof name);
         place_text(plan, call, place, sizeof place);
-        fprintf(file, "%4d  %-20s %-28s %-22s %-5s %-10s %12s %10.3f %10.1f\n", c, name,
+        fprintf(file, "%4d  %-20s %-*s %-22s %-5s %-10s %12s %10.3f %10.1f\n", c, name, width,
                 call->node->scope ? call->node->scope : "-",
                 cupel_shape_text(&call->out[0].shape, shape, sizeof shape),
                 cupel_dtype_text(call->out[0].dtype), call->engine, place,
