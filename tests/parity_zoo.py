@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from parity_torch import ROOT, compare, dump
-from zoo_torch import NETWORKS
+from zoo_torch import NETWORKS, PIXEL_LOSSES
 
 TOLERANCES = {"loss": 1e-4, "act": 1e-4, "grad": 1e-4, "param": 1e-4}
 RATE = 0.01
@@ -30,6 +30,8 @@ SMALL = {"alexnet": {"width": 4, "hidden": 20, "dropout": 0, "image_size": 95},
          "densenet121": {"growth": 4, "image_size": 96},
          "mobilenetv2": {"width": 8, "dropout": 0, "image_size": 96},
          "googlenet": {"width": 8, "dropout": 0, "head_dropout": 0, "image_size": 100},
+         "unet": {"width": 4, "image_size": 32},
+         "segnet": {"width": 4, "image_size": 96},
          "googlenet without heads": {"width": 8, "dropout": 0, "heads": 0, "image_size": 75}}
 SMALL.update({f"resnet{depth}": {"width": 4, "image_size": 97} for depth in (18, 34, 50)})
 SMALL.update({f"resnet{depth}-cifar": {"width": 4, "image_size": 24} for depth in (18, 34, 50)})
@@ -58,7 +60,7 @@ def state(net):
     return {f"net.{name}": value for name, value in net.state_dict().items() if not name.endswith("num_batches_tracked")}
 
 
-def train(net, image, label, steps):
+def train(net, image, label, steps, loss_of=F.cross_entropy):
     """What `cupel dump` writes of it; activations are those of all modules."""
     result, losses, seen = {}, [], {}
     optimizer = torch.optim.SGD(net.parameters(), RATE)
@@ -67,7 +69,7 @@ def train(net, image, label, steps):
     for step in range(steps):
         logits = net(image)
         heads = logits[1:] if isinstance(logits, list) else []
-        loss = F.cross_entropy(logits[0] if heads else logits, label) + sum(0.3 * F.cross_entropy(head, label) for head in heads)
+        loss = loss_of(logits[0] if heads else logits, label) + sum(0.3 * F.cross_entropy(head, label) for head in heads)
         optimizer.zero_grad()
         loss.backward()
         if step == 0:
@@ -103,15 +105,20 @@ def try_network(directory, name, small, options):
     net = steady(make(**small, classes=CLASSES))
     weights = {key: value.clone() for key, value in state(net).items()}
     side = small["image_size"]
-    image, label = torch.randn(options.batch, 3, side, side), torch.randint(0, CLASSES, (options.batch,))
+    pixels = name in PIXEL_LOSSES
+    channels, loss_of = PIXEL_LOSSES.get(name, (3, F.cross_entropy))
+    image = torch.randn(options.batch, channels, side, side)
+    label = torch.randint(0, CLASSES, (options.batch, side, side) if pixels else (options.batch,))
+    if pixels:
+        label[torch.rand(label.shape) < 0.2] = 255
     ours, message = dump(directory, [ROOT / f"models/{name.split()[0]}.yaml", *settings_of(small)], weights,
                          {"image": image, "label": label}, options.steps, options)
     if not ours:
         return {}, [message]
-    theirs = train(net, image, label, options.steps)
+    theirs = train(net, image, label, options.steps, loss_of)
     net = net.double()
     net.load_state_dict({key.removeprefix("net."): value for key, value in weights.items()}, strict=False)
-    exact = train(net, image.double(), label, options.steps)
+    exact = train(net, image.double(), label, options.steps, loss_of)
     weighted = {f"act/{key.rpartition('.')[0]}" for key in weights}
     exact = {key: value for key, value in exact.items() if not key.startswith("act/") or key in ours or key in weighted}
     worst, failures = compare(ours, theirs, exact, TOLERANCES)

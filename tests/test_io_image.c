@@ -111,6 +111,84 @@ Test(io_image, every_kind_of_png_is_read_as_pillow_does) {
     }
 }
 
+/* Numbers as they stand in the file: no level is scaled, no palette applied. */
+static const struct picture masks[] = {
+    {"gray", 3, 1, 8, GRAY, 0, NULL, 0, RAW("\0\0\1\377"), 1, 1, {0, 1, 255}},
+    {"gray of two bits", 4, 1, 2, GRAY, 0, NULL, 0, RAW("\0\x1b"), 1, 1, {0, 1, 2, 3}},
+    {"palette of four bits",
+     3,
+     1,
+     4,
+     PALETTE,
+     0,
+     RAW("\1\2\3\4\5\6\7\x8\x9"),
+     RAW("\0\x12\x00"),
+     1,
+     1,
+     {1, 2, 0}},
+};
+
+static enum cupel_status read_mask(const struct picture *picture, struct cupel_image *mask,
+                                   struct cupel_error *error) {
+    struct buffer file = {0};
+    char *path = temporary_path("mask.png");
+    make_picture(&file, picture);
+    spill(path, file.data, file.size);
+    const enum cupel_status status = cupel_image_read_mask(path, mask, error);
+    buffer_free(&file);
+    free(path);
+    return status;
+}
+
+Test(io_image, masks_are_numbers) {
+    for (size_t i = 0; i < sizeof masks / sizeof *masks; i++) {
+        struct cupel_image mask;
+        struct cupel_error error = {0};
+        cr_assert_eq(read_mask(&masks[i], &mask, &error), CUPEL_OK, "%s: %s", masks[i].what, error.message);
+        cr_expect(mask.channels == 1 && mask.height == 1 && mask.width == (int)masks[i].width);
+        cr_expect_eq(memcmp(mask.pixels, masks[i].expected, masks[i].width), 0, "%s", masks[i].what);
+        cupel_image_free(&mask);
+    }
+    static const struct picture others[] = {
+        {"it has 16 bits, not 8", 1, 1, 16, GRAY, 0, NULL, 0, RAW("\0\0\1")},
+        {"it is in colour", 1, 1, 8, RGB, 0, NULL, 0, RAW("\0\0\1\2")},
+        {"it is in colour or has transparency", 1, 1, 8, GRAY_ALPHA, 0, NULL, 0, RAW("\0\0\1")},
+    };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        struct cupel_image mask;
+        struct cupel_error error = {0};
+        cr_expect_eq(read_mask(&others[i], &mask, &error), CUPEL_INVALID);
+        cr_expect(strstr(error.message, others[i].what), "%s", error.message);
+        cr_expect_null(mask.pixels);
+    }
+}
+
+Test(io_image, masks_come_back_and_show_their_colours) {
+    uint8_t numbers[] = {0, 1, 2, 3, 4, 7, 8, 64, 192, 255};
+    /* of PASCAL VOC's colour map */
+    static const uint8_t colours[][3] = {
+        {0, 0, 0},   {128, 0, 0},     {0, 128, 0}, {128, 128, 0},
+        {0, 0, 128}, {128, 128, 128}, {64, 0, 0},  {32, 0, 0} /* bit 6 is red's third */,
+        {32, 32, 0}, {224, 224, 192}};
+    char *path = temporary_path("mask.png");
+    const struct cupel_image mask = {1, 2, 5, numbers};
+    struct cupel_image back, image;
+    cr_assert_eq(cupel_image_write_mask(path, &mask, NULL), CUPEL_OK);
+    cr_assert_eq(cupel_image_read_mask(path, &back, NULL), CUPEL_OK);
+    cr_expect(back.height == 2 && back.width == 5);
+    cr_expect_arr_eq(back.pixels, numbers, sizeof numbers);
+    cr_assert_eq(cupel_image_read(path, 3, &image, NULL), CUPEL_OK);
+    for (int i = 0; i < 10; i++)
+        for (int c = 0; c < 3; c++)
+            cr_expect_eq(image.pixels[10 * c + i], colours[i][c], "%d, channel %d", i, c);
+    struct cupel_error error = {0};
+    cr_expect_eq(cupel_image_write_mask(path, &image, &error), CUPEL_INVALID);
+    cr_expect(strstr(error.message, "a mask has 1 channel, not 3"), "%s", error.message);
+    cupel_image_free(&back);
+    cupel_image_free(&image);
+    free(path);
+}
+
 static const struct picture good = {"good", 2, 2, 8, GRAY, 0, NULL, 0, RAW("\0\1\2\0\3\4"), 0, 1, {0}};
 
 static void refuse(const struct buffer *file, const char *expected) {

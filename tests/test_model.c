@@ -322,7 +322,7 @@ static const struct {
      "m.yaml:16:9:", "the network ends in [12] for each image, but data.classes is 10"},
     {"blocks:", "  other: {input: image, layers: [flatten, linear: {out: 10}]}\nblocks:", "m.yaml:17:3:",
      "task classify has one network"},
-    {"input: image", "input: {noise: [1, 28, 28]}", "m.yaml:8:3:", "a classifier looks at images"},
+    {"input: image", "input: {noise: [1, 28, 28]}", "m.yaml:8:3:", "task classify looks at images"},
     {"task: classify", "task: gan",
      "m.yaml:7:1:", "task gan has the networks 'generator', 'discriminator' and"},
     /* train */

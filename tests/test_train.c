@@ -59,7 +59,7 @@ static void check_predictions(const struct cupel_model *model, const char *weigh
     struct cupel_error error = {0};
     struct cupel_dataset set;
     const struct cupel_dataset_spec spec = {"idx", tiny_set(), {1, 8, 8}, TINY_CLASSES};
-    int32_t confusion[TINY_CLASSES * TINY_CLASSES] = {0};
+    int64_t confusion[TINY_CLASSES * TINY_CLASSES] = {0};
     float found[TINY_TEST * TINY_CLASSES];
     cr_assert_eq(cupel_dataset_open(&spec, &set, &error), CUPEL_OK, "%s", error.message);
     enum cupel_status status = cupel_predict(model, &(struct cupel_run_options){0}, weights, set.test.images,
@@ -119,7 +119,7 @@ Test(train, learns_and_writes_down_how) {
 
 /* ---- evaluation ---- */
 
-static int64_t sum(const int32_t *values, int count) {
+static int64_t sum(const int64_t *values, int count) {
     int64_t total = 0;
     for (int i = 0; i < count; i++) total += values[i];
     return total;
@@ -139,7 +139,7 @@ Test(train, every_test_sample_counts_once_whatever_the_batch) {
             cupel_evaluate(model, &options, inside(out, CHECKPOINT_LAST), 5, &other, &error);
         cr_assert_eq(status, CUPEL_OK, "%s", error.message);
         cr_expect_eq(other.count, TINY_TEST);
-        cr_expect_arr_eq(other.confusion, result.evaluation.confusion, 16 * sizeof(int32_t));
+        cr_expect_arr_eq(other.confusion, result.evaluation.confusion, 16 * sizeof(int64_t));
         cr_expect_float_eq(other.loss, result.evaluation.loss, 1e-6);
         cr_expect_eq(other.accuracy, result.evaluation.accuracy);
         cr_expect_eq(other.mistake_count, 5);

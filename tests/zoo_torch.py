@@ -314,7 +314,98 @@ def googlenet(width=64, classes=1000, heads=1, **_):
     return GoogLeNet(width, classes, heads)
 
 
+# ---- segmentation ----
+
+class UNet(nn.Module):
+    def __init__(self, width, classes):
+        super().__init__()
+        widths = [width << level for level in range(5)]
+        for level, (into, out) in enumerate(zip([1] + widths, widths)):
+            self.add_module(f"down{level + 1}" if level < 4 else "bottom", double(into, out))
+        for level in (4, 3, 2, 1):
+            out = widths[level - 1]
+            up = double(2 * out, out)
+            up.grow = nn.ConvTranspose2d(2 * out, out, 2, 2)
+            self.add_module(f"up{level}", up)
+        self.head = nn.Conv2d(width, classes, 1)
+
+    def forward(self, x):
+        seen = []
+        for down in (self.down1, self.down2, self.down3, self.down4):
+            seen.append(twice(down, x))
+            x = F.max_pool2d(seen[-1], 2)
+        x = twice(self.bottom, x)
+        for up in (self.up4, self.up3, self.up2, self.up1):
+            x = twice(up, torch.cat([seen.pop(), up.grow(x)], 1))
+        return self.head(x)
+
+
+def double(into, out):
+    return nn.ModuleDict({"conv1": nn.Conv2d(into, out, 3, padding=1), "conv2": nn.Conv2d(out, out, 3, padding=1)})
+
+
+def twice(module, x):
+    return F.relu(module.conv2(F.relu(module.conv1(x))))
+
+
+def unet(width=64, classes=2, **_):
+    return UNet(width, classes)
+
+
+class SegNet(nn.Module):
+    ENCODER = ((1, 1), (2, 2), (4, 4, 4), (8, 8, 8), (8, 8, 8))
+    DECODER = ((8, 8, 8), (8, 8, 4), (4, 4, 2), (2, 1), (1,))
+
+    def __init__(self, width, classes):
+        super().__init__()
+        into = 3
+        for level, (word, stages) in ((level, stage) for stage in (("encode", self.ENCODER), ("decode", self.DECODER))
+                                      for level in range(5)):
+            place = level + 1 if word == "encode" else 5 - level
+            for i, factor in enumerate(stages[level]):
+                unit = nn.ModuleDict({"conv": nn.Conv2d(into, factor * width, 3, padding=1),
+                                      "norm": nn.BatchNorm2d(factor * width)})
+                self.add_module(f"{word}{place}_{i + 1}", unit)
+                into = factor * width
+        self.head = nn.Conv2d(into, classes, 3, padding=1)
+
+    def run(self, word, place, count, x):
+        for i in range(count):
+            unit = getattr(self, f"{word}{place}_{i + 1}")
+            x = F.relu(unit.norm(unit.conv(x)))
+        return x
+
+    def forward(self, x):
+        kept = []
+        for level in range(5):
+            x, places = F.max_pool2d(self.run("encode", level + 1, len(self.ENCODER[level]), x), 2, return_indices=True)
+            kept.append(places)
+        for level in range(5):
+            x = self.run("decode", 5 - level, len(self.DECODER[level]), F.max_unpool2d(x, kept.pop(), 2))
+        return self.head(x)
+
+
+def segnet(width=64, classes=11, **_):
+    return SegNet(width, classes)
+
+
+def cross_entropy_dice(logits, label):
+    """The mean cross entropy of the pixels that have a class, and 1 - the soft Dice coefficient, mean over classes."""
+    counted = (label != 255).unsqueeze(1)
+    target = F.one_hot(label * (label != 255), logits.shape[1]).movedim(-1, 1) * counted
+    p = F.softmax(logits, 1)
+    both, squares = ((x * counted).sum((0, 2, 3)) for x in (p * target, p * p + target))
+    return F.cross_entropy(logits, label, ignore_index=255) + 1 - ((2 * both + 1) / (squares + 1)).mean()
+
+
+def pixel_cross_entropy(logits, label):
+    return F.cross_entropy(logits, label, ignore_index=255)
+
+
+# Channels of the images and losses of their pixels; other networks have one of RGB images.
+PIXEL_LOSSES = {"unet": (1, cross_entropy_dice), "segnet": (3, pixel_cross_entropy)}
+
 NETWORKS = {"alexnet": alexnet, "vgg16": vgg16, "zfnet": zfnet, "squeezenet": squeezenet, "densenet121": densenet121,
-            "mobilenetv2": mobilenetv2, "googlenet": googlenet,
+            "mobilenetv2": mobilenetv2, "googlenet": googlenet, "unet": unet, "segnet": segnet,
             **{f"resnet{depth}{'-cifar' if small else ''}": resnet(depth, small)
                for depth in (18, 34, 50) for small in (False, True)}}

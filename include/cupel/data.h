@@ -16,17 +16,22 @@ enum cupel_stream {
     CUPEL_STREAM_ALWAYS, /* all, of files from which one image can be read */
 };
 
+/* In a mask: a pixel that has no class and is left out of everything. */
+enum { CUPEL_NO_CLASS = 255 };
+
 /* What a model file says about its data. */
 struct cupel_dataset_spec {
     const char *format; /* "idx", "cifar10", "cifar100", "folder" or "npy" */
     const char *path;   /* a directory; npy: or an NPZ file */
     int64_t shape[3];   /* channels, height, width of an image; 0 takes the file's */
     int64_t classes;    /* 0 takes what is there: the largest label plus 1, a folder's classes */
+    bool masks;         /* folder, npy: the labels are masks, a class for each pixel */
     bool train_only;    /* leave the test split empty, and all images to the training split */
     bool resize;        /* folder: scale and cut images of another size than `shape` */
     bool skip_bad;      /* folder: leave out files that are no whole images, and count them */
-    const char *cache;  /* folder: a directory to keep the decoded images in, for the next time; NULL: none */
-    int threads;        /* that decode files; 0: one for each core */
+    const char *
+        cache; /* folder: a directory to keep the decoded images in, for the next time; NULL, or with masks: none */
+    int threads; /* that decode files; 0: one for each core */
     enum cupel_stream stream;
     size_t
         memory; /* AUTO: bytes, of which a split's images may take a quarter; 0: what the machine has to spare */
@@ -37,8 +42,10 @@ struct cupel_source;
 
 struct cupel_dataset_split {
     int64_t count;
-    uint8_t *images;             /* [count, channels, height, width]; NULL where a source has them */
-    int32_t *labels;             /* [count], from 0 to classes - 1; NULL when the set has none */
+    uint8_t *images; /* [count, channels, height, width]; NULL where a source has them */
+    int32_t *labels; /* [count], from 0 to classes - 1; NULL when the set has none */
+    uint8_t *
+        masks; /* [count, height, width], from 0 to classes - 1 or CUPEL_NO_CLASS; NULL unless the spec asks for them */
     struct cupel_source *source; /* has the images; NULL where they are in memory */
 };
 
@@ -46,7 +53,7 @@ struct cupel_dataset {
     struct cupel_dataset_split train, test;
     int64_t shape[3];                 /* channels, height, width */
     int64_t classes;                  /* 0 when the set has no labels */
-    int64_t skipped;                  /* bad files that `skip_bad` left out */
+    int64_t skipped;                  /* bad files, or pairs of files, that `skip_bad` left out */
     struct cupel_error first_skipped; /* what is wrong with the first of them */
 };
 
@@ -67,6 +74,11 @@ struct cupel_dataset {
  * for 1, as cupel_image_read has it. One of another size than `shape` is refused, or with `resize` scaled until
  * it covers height and width, and cut to its middle: torchvision's Resize and CenterCrop of a Pillow image.
  *
+ * With `masks`, the directory, or each of `train` and `test`, holds `images` with PNG and JPEG files, and `masks` with a PNG
+ * file of the same name and size for each, as cupel_image_read_mask reads it, whose numbers are classes. Masks are scaled and
+ * cut as the images are, with the nearest pixel (cupel_image_cover_nearest). An image without a mask and a mask without an image
+ * count as bad files.
+ *
  * With `cache`, a folder's decoded images are written to one file in that directory, and read from there as long as the
  * names, sizes and times of the folder's files, `shape` and the spec's other settings stay the same. A damaged file is
  * made anew.
@@ -74,10 +86,11 @@ struct cupel_dataset {
  * Format "npy": NumPy's arrays `images.npy`, u8 [N, C, H, W] or [N, H, W], and `labels.npy`, whole numbers [N], in the
  * directory or an NPZ file, and `test_images.npy` and `test_labels.npy` of the test split (or Keras's names, x_train,
  * y_train, x_test and y_test). Labels may be missing when the spec gives no classes. Without a test split, the 10th, 20th,
- * ... image of each class makes it up.
+ * ... image of each class makes it up. With `masks`, `labels.npy` holds whole numbers [N, H, W], and without a test split every
+ * 10th image is for testing.
  *
  * `stream` leaves the images of a folder, of its cache, of plain IDX files and of NPY files in a directory where they are; the
- * others are read into memory all the same. A folder's bad files are then found when they are read, but with `skip_bad`, which
+ * others, and images with masks in a folder, are read into memory all the same. A folder's bad files are then found when they are read, but with `skip_bad`, which
  * has every file decoded here once, so that the set is the same as in memory.
  *
  * CUPEL_INVALID, with the path in the message: the set is missing (the message says how to get one), a file is cut, damaged or malformed, images and labels differ in number, a label is not below

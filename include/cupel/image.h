@@ -56,6 +56,25 @@ enum cupel_status cupel_image_grid(const uint8_t *images, const struct cupel_sha
 enum cupel_status cupel_image_cover(const struct cupel_image *image, int height, int width, uint8_t *to,
                                     struct cupel_error *error);
 
+/* The same with Pillow's NEAREST instead: each pixel is the one of the source in which its centre lies. Values stay what they are,
+ * as masks need it. */
+void cupel_image_cover_nearest(const struct cupel_image *image, int height, int width, uint8_t *to);
+
+/* ---- masks: a number for each pixel, as an image of one channel ---- */
+
+/* Reads a PNG file of gray levels or of palette entries of at most 8 bits as numbers: no level is scaled, no palette applied. Free
+ * the pixels with cupel_image_free. CUPEL_INVALID: no such file, not a whole PNG image, or one of 16 bits or in colour. */
+enum cupel_status cupel_image_read_mask(const char *path, struct cupel_image *mask,
+                                        struct cupel_error *error);
+
+/* Writes numbers as a PNG file of palette entries, atomically, in the colours of the PASCAL VOC sets: black, dark red, dark green,
+ * ..., nearly white for 255. Errors as for cupel_image_write. */
+enum cupel_status cupel_image_write_mask(const char *path, const struct cupel_image *mask,
+                                         struct cupel_error *error);
+
+/* The palette: the colour of a number. */
+void cupel_image_colour(uint8_t number, uint8_t colour[3]);
+
 /* Frees the pixels and zeroes the image. */
 void cupel_image_free(struct cupel_image *image);
 

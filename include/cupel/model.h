@@ -23,7 +23,11 @@ extern "C" {
 struct cupel_model;
 struct cupel_network;
 
-enum cupel_task { CUPEL_TASK_CLASSIFY, CUPEL_TASK_GAN };
+enum cupel_task {
+    CUPEL_TASK_CLASSIFY,
+    CUPEL_TASK_GAN,
+    CUPEL_TASK_SEGMENT, /* a class for each pixel; its labels are masks */
+};
 
 enum cupel_data_format {
     CUPEL_DATA_IDX,
@@ -70,15 +74,18 @@ struct cupel_data_settings {
 };
 
 enum cupel_loss {
-    CUPEL_LOSS_CROSS_ENTROPY, /* classify */
-    CUPEL_LOSS_NONSATURATING, /* gan: Goodfellow et al. 2014, the generator maximises log D(G(z)) */
-    CUPEL_LOSS_MINIMAX,       /* gan: the same paper's saturating form */
-    CUPEL_LOSS_LEAST_SQUARES, /* gan: Mao et al. 2017 */
-    CUPEL_LOSS_HINGE,         /* gan: Lim and Ye 2017 */
-    CUPEL_LOSS_WASSERSTEIN,   /* gan: Arjovsky et al. 2017 */
+    CUPEL_LOSS_CROSS_ENTROPY, /* classify, and segment: the mean over the pixels that have a class */
+    CUPEL_LOSS_DICE, /* segment: 1 - the soft Dice coefficient, mean over the classes (Milletari et al. 2016, V-Net) */
+    CUPEL_LOSS_CROSS_ENTROPY_DICE, /* segment: the first + `dice_weight` times the second */
+    CUPEL_LOSS_NONSATURATING,      /* gan: Goodfellow et al. 2014, the generator maximises log D(G(z)) */
+    CUPEL_LOSS_MINIMAX,            /* gan: the same paper's saturating form */
+    CUPEL_LOSS_LEAST_SQUARES,      /* gan: Mao et al. 2017 */
+    CUPEL_LOSS_HINGE,              /* gan: Lim and Ye 2017 */
+    CUPEL_LOSS_WASSERSTEIN,        /* gan: Arjovsky et al. 2017 */
 };
 
-/* What a network does in its task. The settings of updates are indexed by it; `classify` has one network, of role 0. */
+/* What a network does in its task. The settings of updates are indexed by it; `classify` and `segment` have one network, of
+ * role 0. */
 enum cupel_role {
     CUPEL_ROLE_CLASSIFIER = 0,
     CUPEL_ROLE_GENERATOR = 0,
@@ -150,6 +157,7 @@ struct cupel_gan_settings {
 struct cupel_train_settings {
     enum cupel_loss loss;
     double label_smoothing; /* gan: of the real images' target alone */
+    double dice_weight;     /* of the second part of cross_entropy_dice */
     struct cupel_optimizer_settings optimizer[CUPEL_ROLES];
     struct cupel_schedule_settings schedule[CUPEL_ROLES];
     struct cupel_gan_settings gan;
@@ -190,7 +198,7 @@ enum cupel_task cupel_model_task(const struct cupel_model *model);
 const struct cupel_data_settings *cupel_model_data(const struct cupel_model *model);
 const struct cupel_train_settings *cupel_model_train(const struct cupel_model *model);
 
-/* The networks in file order: `classify` has one, `gan` has "generator", "discriminator" and, for InfoGAN,
+/* The networks in file order: `classify` and `segment` have one, `gan` has "generator", "discriminator" and, for InfoGAN,
  * "code". NULL for an index or name that is none. */
 const struct cupel_network *cupel_model_network(const struct cupel_model *model, int index);
 const struct cupel_network *cupel_model_network_named(const struct cupel_model *model, const char *name);

@@ -98,6 +98,13 @@ struct cupel_tensor *cupel_linear(struct cupel_tensor *x, struct cupel_tensor *w
  * 0..classes-1. (torch embedding) */
 struct cupel_tensor *cupel_embedding(struct cupel_tensor *weight, struct cupel_tensor *labels);
 
+/* Real [N, C], [N, C, L] or [N, C, H, W]: 1 at the class of each label, I32 [N], [N, L] or [N, H, W], otherwise 0, as everywhere
+ * for the label `ignore`. A run fails on another one that is no class. (torch one_hot, with C in second place) */
+struct cupel_tensor *cupel_one_hot(struct cupel_tensor *labels, int64_t classes, int ignore);
+/* Masks as they lie on devices, U8 [N, 1, H, W] with 1 + the class of each pixel and 0 where there is none, as zeros come in where
+ * images are shifted -> labels I32 [N, H, W], the classes and -1. */
+struct cupel_tensor *cupel_mask_labels(struct cupel_tensor *masks);
+
 /* Vertical value first. Zero means the default: stride 1, dilation 1, groups 1. output_pad is for deconv2d
  * alone. */
 struct cupel_conv {
@@ -213,12 +220,19 @@ struct cupel_tensor *cupel_bce_with_logits(struct cupel_tensor *x, struct cupel_
  * N(0, 1) (Kingma and Welling 2014). Both [N, ...]. */
 struct cupel_tensor *cupel_kl_gaussian(struct cupel_tensor *mean, struct cupel_tensor *log_var);
 
+/* Soft Dice loss (Milletari et al. 2016, V-Net, with the softmax of C classes instead of two):
+ * 1 - mean over the classes c of (2 sum p_c t_c + eps) / (sum p_c^2 + sum t_c^2 + eps), with p the softmax of the logits and t
+ * 1 at the label's class, otherwise 0; sums are over all labels but `ignore`. Shapes as for cupel_cross_entropy. A class that
+ * the batch does not have costs less the larger eps is: 1 forgives what amounts to less than a pixel. */
+struct cupel_tensor *cupel_dice(struct cupel_tensor *logits, struct cupel_tensor *labels, int ignore,
+                                double eps);
+
 /* ---- metrics ---- */
 
-/* Number of rows of logits [N, C] whose label, I32 [N], is among the k largest; a real scalar. Equal logits:
- * the lower class first. Labels that are no class count nowhere, here and in cupel_confusion. */
+/* Number of labels, I32 [N], [N, L] or [N, H, W], that are among the k largest of their logits, [N, C], [N, C, L] or [N, C, H,
+ * W]; a real scalar. Equal logits: the lower class first. Labels that are no class count nowhere, here and in cupel_confusion. */
 struct cupel_tensor *cupel_correct(struct cupel_tensor *logits, struct cupel_tensor *labels, int k);
-/* I32 [C, C]: entry [label][class of the largest logit] counts the rows. */
+/* I32 [C, C]: entry [label][class of the largest logit] counts the labels, of shapes as for cupel_correct. */
 struct cupel_tensor *cupel_confusion(struct cupel_tensor *logits, struct cupel_tensor *labels);
 
 /* ---- random numbers ----
@@ -280,6 +294,9 @@ struct cupel_jitter {
 struct cupel_tensor *cupel_color_jitter(struct cupel_tensor *x, struct cupel_tensor *mean,
                                         struct cupel_tensor *deviation, struct cupel_tensor *rng,
                                         const struct cupel_jitter *jitter);
+/* Does to x, images of any dtype and channels, what cupel_random_flip, cupel_random_crop and cupel_cutout did to become `moved`, one
+ * behind the other and with the same draws; changes of colour in between are passed over. x as it is, where they did nothing. */
+struct cupel_tensor *cupel_move_alike(struct cupel_tensor *x, const struct cupel_tensor *moved);
 
 /* ---- state ---- */
 

@@ -3,6 +3,7 @@
  * cupel_train        trains the model of a model file on its data set
  * cupel_evaluate     measures trained weights on the test split
  * cupel_predict      class probabilities of images
+ * cupel_segment      masks of images
  * cupel_dump         some training steps on a given batch, every intermediate value written to a file
  * cupel_rehearse     compiles a step without data, for looking at its plan
  * cupel_history_load the curves of a run, read back from its output directory
@@ -70,10 +71,12 @@ struct cupel_gan_point {
 
 /* A line of the training curve: means since the line before it. */
 struct cupel_training_point {
-    int64_t step;    /* steps done */
-    int64_t epoch;   /* the epoch that they ended in, from 1 */
-    double loss;     /* classify: as trained on, with label smoothing */
-    double accuracy; /* classify: 0 to 1, on the augmented training batches, of mixtures by the larger part */
+    int64_t step;  /* steps done */
+    int64_t epoch; /* the epoch that they ended in, from 1 */
+    double loss;   /* classify, segment: as trained on, with label smoothing */
+    double
+        accuracy; /* classify, segment: 0 to 1, on the augmented training batches, of mixtures by the larger part, of
+                        the pixels that have a class */
     struct cupel_gan_point gan; /* gan */
     double rate;                /* learning rate of that step, of a gan's generator */
     double images_per_second;   /* evaluations and checkpoints not counted */
@@ -85,9 +88,10 @@ struct cupel_training_point {
 struct cupel_evaluation_point {
     int64_t step, epoch; /* as above */
     bool validation;     /* measured on the validation split; otherwise on the test split */
-    double loss;         /* mean cross entropy, with the model's label smoothing */
-    double accuracy;     /* 0 to 1 */
-    double top5;         /* 0 to 1: the label is among the five largest outputs */
+    double loss;         /* mean of the model's loss, with its label smoothing */
+    double accuracy;     /* 0 to 1; segment: of pixels that have a class */
+    double top5;         /* classify: 0 to 1: the label is among the five largest outputs */
+    double iou;          /* segment: 0 to 1, as in cupel_evaluation */
     double time;
 };
 
@@ -155,8 +159,8 @@ struct cupel_watcher {
  *                                    epoch, every checkpoint_steps steps, and when the run ends or is
  *                                    stopped
  *   checkpoint.previous.safetensors  the one before it, should that one be damaged
- *   best.safetensors                 the weights with the best accuracy so far on the validation split,
- *                                    or on the test split of a model without one
+ *   best.safetensors                 the weights with the best accuracy (segment: mean IoU) so far on the
+ *                                    validation split, or on the test split of a model without one
  *   healthy.safetensors              of a gan: the last checkpoint that was written while no warning was
  *                                    active
  *   samples/NNNNNN.png               of a gan: images that its generator, with averaged weights if there
@@ -194,10 +198,18 @@ struct cupel_mistake {
 
 /* What was measured on a split; free it with cupel_evaluation_free. */
 struct cupel_evaluation {
-    int64_t count; /* samples, each counted once; 0: nothing was measured */
-    double loss, accuracy, top5;
+    int64_t count;               /* samples, each counted once; 0: nothing was measured */
+    double loss, accuracy, top5; /* segment: accuracy of the pixels that have a class; top5 0 */
     int64_t classes;
-    int32_t *confusion;             /* [classes, classes]: entry [label][predicted] counts the samples */
+    int64_t
+        *confusion; /* [classes, classes]: entry [label][predicted] counts the samples; segment: the pixels */
+    double *
+        class_iou; /* segment: [classes], pixels in both of what a class is and what was taken for it over pixels in either
+                           (intersection over union, Jaccard); NaN where there is neither. NULL of other tasks */
+    double iou; /* segment: its mean over the classes that have one */
+    uint8_t
+        *masks; /* segment: predicted ones of the first `mask_count` samples, [mask_count, height, width] */
+    int64_t mask_count;
     struct cupel_mistake *mistakes; /* the most confident ones, most confident first */
     int64_t mistake_count;
 };
@@ -206,11 +218,11 @@ void cupel_evaluation_free(struct cupel_evaluation *evaluation);
 
 /* How a run ended. Zero-initialise it, free what it holds with cupel_train_result_free. */
 struct cupel_train_result {
-    int64_t step, epoch;                /* reached; epochs are counted from 1 */
-    bool stopped;                       /* by the flag */
-    bool early;                         /* by `early_stopping` */
-    bool failed;                        /* by a number that was infinite or NaN */
-    double best_accuracy;               /* of the evaluations that best.safetensors is chosen by */
+    int64_t step, epoch;  /* reached; epochs are counted from 1 */
+    bool stopped;         /* by the flag */
+    bool early;           /* by `early_stopping` */
+    bool failed;          /* by a number that was infinite or NaN */
+    double best_accuracy; /* of the evaluations that best.safetensors is chosen by; segment: mean IoU */
     struct cupel_evaluation evaluation; /* of the test split, when it was measured last */
 };
 void cupel_train_result_free(struct cupel_train_result *result);
@@ -236,7 +248,7 @@ enum cupel_status cupel_train(const struct cupel_model *model, const struct cupe
  * with averaged weights the average is used. Numbers of f64, f16 and bf16 become f32, which is noted. CUPEL_INVALID, the names
  * listed (of many the first 20 of a kind), unless it has each tensor in its shape. */
 
-/* Measures the weights on the test split; `mistakes` is the most of them to return. */
+/* Measures the weights on the test split; `mistakes` is the most of them, or of a segmenter's masks, to return. */
 enum cupel_status cupel_evaluate(const struct cupel_model *model, const struct cupel_run_options *options,
                                  const char *weights, int64_t mistakes, struct cupel_evaluation *evaluation,
                                  struct cupel_error *error);
@@ -252,8 +264,14 @@ enum cupel_status cupel_predict(const struct cupel_model *model, const struct cu
 void cupel_class_names(const struct cupel_model *model, const struct cupel_run_options *options,
                        struct cupel_class_names *names);
 
+/* The classes of the pixels, [count, height, width], of images as for cupel_predict, of a model of task segment. */
+enum cupel_status cupel_segment(const struct cupel_model *model, const struct cupel_run_options *options,
+                                const char *weights, const uint8_t *images, int64_t count, uint8_t *masks,
+                                struct cupel_error *error);
+
 /* Runs `steps` training steps on one batch from the safetensors file `batch`, with `image` f32 [N,
- * data.shape], already normalised, and `label` i32 or i64 [N], and writes to the safetensors file `out`:
+ * data.shape], already normalised, and `label` i32 or i64 [N], of task segment [N, H, W] with CUPEL_NO_CLASS where a pixel has no
+ * class, and writes to the safetensors file `out`:
  *   loss/loss                     f32 [steps]
  *   act/NETWORK.LAYER             result of every layer in the first step
  *   grad/PARAMETER                gradient of every parameter in the first step, before clipping

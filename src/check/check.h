@@ -153,6 +153,7 @@ struct sides {
     struct samples samples;
     uint8_t *pixels; /* of the batch, and labels; NULL when it is given */
     int32_t *labels;
+    uint8_t *masks;     /* as the store has them */
     int losses;         /* outputs of `step` that are losses, when the batch is given */
     int gradients;      /* outputs of `observed` behind those */
     char (*names)[200]; /* by gradient: the state that it is for */

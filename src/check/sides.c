@@ -20,7 +20,8 @@ static enum cupel_status make_room(struct sides *sides, struct cupel_error *erro
     const size_t rows = (size_t)sides->samples.rows;
     sides->pixels = malloc(rows * (size_t)cupel_shape_count(&setup->data->shape));
     sides->labels = calloc(rows, sizeof *sides->labels);
-    if (sides->pixels && sides->labels) return CUPEL_OK;
+    sides->masks = calloc(rows, (size_t)setup_plane(setup));
+    if (sides->pixels && sides->labels && sides->masks) return CUPEL_OK;
     return cupel_fail(error, CUPEL_NOMEM, "no memory for a batch of %zu images", rows);
 }
 
@@ -31,6 +32,8 @@ static void draw_batch(struct sides *sides) {
     const struct philox philox = philox_start((uint64_t)setup->train.seed, PHILOX_INIT, 0, 0);
     for (uint64_t i = 0; i < bytes; i++) sides->pixels[i] = (uint8_t)philox_word(&philox, i);
     for (uint64_t i = 0; i < rows && classes; i++) sides->labels[i] = (int32_t)(i % classes);
+    for (uint64_t i = 0; i < rows * (uint64_t)setup_plane(setup) && setup_segments(setup); i++)
+        sides->masks[i] = (uint8_t)(sides->pixels[i] % classes);
 }
 
 /* Training images from all over the set, which may lie sorted by class. */
@@ -38,11 +41,14 @@ static enum cupel_status take_batch(struct sides *sides, const struct cupel_data
                                     struct cupel_error *error) {
     const struct cupel_dataset_split *split = &dataset->train;
     const int64_t rows = sides->samples.rows;
-    const size_t image = (size_t)cupel_shape_count(&sides->trusted.setup.data->shape);
+    const size_t image = (size_t)cupel_shape_count(&sides->trusted.setup.data->shape),
+                 plane = (size_t)setup_plane(&sides->trusted.setup);
     for (int64_t i = 0; i < rows; i++) {
         const int64_t from = split->count >= rows ? i * (split->count / rows) : i % split->count;
         CUPEL_TRY(cupel_dataset_read(dataset, split, from, sides->pixels + (size_t)i * image, error));
         if (split->labels) sides->labels[i] = split->labels[from];
+        if (split->masks)
+            memcpy(sides->masks + (size_t)i * plane, split->masks + (size_t)from * plane, plane);
     }
     return CUPEL_OK;
 }
@@ -56,6 +62,7 @@ static enum cupel_status find_batch(struct sides *sides, struct cupel_check *che
     const enum cupel_status status = split_open(setup, &dataset, &missing);
     if (status == CUPEL_OK && dataset.train.count > 0) {
         const enum cupel_status taken = take_batch(sides, &dataset, error);
+        split_shift(sides->masks, sides->samples.rows * setup_plane(setup));
         snprintf(check->inputs, sizeof check->inputs, "%" PRId64 " images of %s", sides->samples.rows,
                  setup->spec.path);
         cupel_dataset_free(&dataset);
@@ -63,6 +70,7 @@ static enum cupel_status find_batch(struct sides *sides, struct cupel_check *che
     }
     if (status && sides->options->run.data) return cupel_fail(error, status, "%s", missing.message);
     draw_batch(sides);
+    split_shift(sides->masks, sides->samples.rows * setup_plane(setup));
     snprintf(check->inputs, sizeof check->inputs,
              "%" PRId64 " random images, for there is no data set: %.300s", sides->samples.rows,
              missing.message);
@@ -91,7 +99,10 @@ static enum cupel_status fill(struct sides *sides, struct setup *setup, struct c
     const struct samples *samples = &sides->samples;
     const size_t bytes = (size_t)(samples->rows * cupel_shape_count(&setup->data->shape));
     CUPEL_TRY(cupel_store_write(setup->store, samples->images, sides->pixels, bytes, error));
-    if (cupel_model_task(setup->model) != CUPEL_TASK_GAN || gan_takes_labels(setup))
+    if (setup_segments(setup))
+        CUPEL_TRY(cupel_store_write(setup->store, samples->labels, sides->masks,
+                                    (size_t)(samples->rows * setup_plane(setup)), error));
+    else if (cupel_model_task(setup->model) != CUPEL_TASK_GAN || gan_takes_labels(setup))
         CUPEL_TRY(cupel_store_write(setup->store, samples->labels, sides->labels,
                                     (size_t)samples->rows * sizeof *sides->labels, error));
     CUPEL_TRY(split_order(setup, samples, NULL, 0, error));
@@ -214,6 +225,7 @@ void sides_close(struct sides *sides) {
     side_close(&sides->checked);
     free(sides->pixels);
     free(sides->labels);
+    free(sides->masks);
     free(sides->names);
     free(sides->counts);
     *sides = (struct sides){0};

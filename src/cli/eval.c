@@ -1,5 +1,6 @@
 /* cupel eval: how good trained weights are. */
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "cli/common.h"
@@ -9,7 +10,7 @@ enum { MAX_MATRIX = 20, NAME_WIDTH = 16 };
 
 /* The class that images of `label` were most often taken for by mistake; -1 when all are right. */
 static int64_t worst_mistake(const struct cupel_evaluation *evaluation, int64_t label) {
-    const int32_t *row = evaluation->confusion + label * evaluation->classes;
+    const int64_t *row = evaluation->confusion + label * evaluation->classes;
     int64_t worst = -1;
     for (int64_t c = 0; c < evaluation->classes; c++)
         if (c != label && row[c] && (worst < 0 || row[c] > row[worst])) worst = c;
@@ -17,37 +18,44 @@ static int64_t worst_mistake(const struct cupel_evaluation *evaluation, int64_t 
 }
 
 static void print_classes(const struct cupel_class_names *names, const struct cupel_evaluation *evaluation) {
-    printf("\n%5s  %-*s %8s %10s   %s\n", "class", NAME_WIDTH, "", "images", "accuracy",
-           "most often taken for");
+    const double *iou = evaluation->class_iou;
+    printf("\n%5s  %-*s %8s %10s%s   %s\n", "class", NAME_WIDTH, "", iou ? "pixels" : "images", "accuracy",
+           iou ? "        IoU" : "", "most often taken for");
     for (int64_t label = 0; label < evaluation->classes; label++) {
-        const int32_t *row = evaluation->confusion + label * evaluation->classes;
+        const int64_t *row = evaluation->confusion + label * evaluation->classes;
         const char *name = names->count ? names->names[label] : "";
         int64_t count = 0, worst = worst_mistake(evaluation, label);
         for (int64_t c = 0; c < evaluation->classes; c++) count += row[c];
         printf("%5" PRId64 "  %-*s %8s", label, NAME_WIDTH, name, count_text(count));
         if (count)
-            printf(" %8.2f %%", 100.0 * row[label] / (double)count);
+            printf(" %8.2f %%", 100.0 * (double)row[label] / (double)count);
         else
             printf(" %10s", "-");
+        if (iou && isnan(iou[label]))
+            printf(" %10s", "-");
+        else if (iou)
+            printf(" %8.2f %%", 100 * iou[label]);
         if (worst >= 0)
-            printf("   %s (%.1f %%)", class_text(names, worst), 100.0 * row[worst] / (double)count);
+            printf("   %s (%.1f %%)", class_text(names, worst), 100.0 * (double)row[worst] / (double)count);
         putchar('\n');
     }
 }
 
 static void print_matrix(const struct cupel_evaluation *evaluation) {
     if (evaluation->classes > MAX_MATRIX) return;
-    printf("\nconfusion matrix: a row for what an image is, a column for what it was taken for\n\n%5s ", "");
-    for (int64_t c = 0; c < evaluation->classes; c++) printf("%7" PRId64, c);
+    const int width = evaluation->class_iou ? 12 : 7;
+    printf("\nconfusion matrix: a row for what %s is, a column for what it was taken for\n\n%5s ",
+           evaluation->class_iou ? "a pixel" : "an image", "");
+    for (int64_t c = 0; c < evaluation->classes; c++) printf("%*" PRId64, width, c);
     putchar('\n');
     for (int64_t label = 0; label < evaluation->classes; label++) {
         printf("%5" PRId64 " ", label);
         for (int64_t c = 0; c < evaluation->classes; c++) {
-            int32_t count = evaluation->confusion[label * evaluation->classes + c];
+            int64_t count = evaluation->confusion[label * evaluation->classes + c];
             if (count)
-                printf("%7" PRId32, count);
+                printf("%*" PRId64, width, count);
             else
-                printf("%7s", ".");
+                printf("%*s", width, ".");
         }
         putchar('\n');
     }
@@ -65,7 +73,10 @@ static enum cupel_status print_accuracy(const struct cupel_model *model, const s
     printf("%s with %s on %s test images\n\n", cupel_model_name(model), arguments->weights,
            count_text(evaluation.count));
     printf("loss      %.4f\naccuracy  %.2f %%\n", evaluation.loss, 100 * evaluation.accuracy);
-    if (evaluation.classes > 5) printf("top-5     %.2f %%\n", 100 * evaluation.top5);
+    if (evaluation.class_iou)
+        printf("mean IoU  %.2f %%\n", 100 * evaluation.iou);
+    else if (evaluation.classes > 5)
+        printf("top-5     %.2f %%\n", 100 * evaluation.top5);
     cupel_class_names(model, &options, &names);
     print_classes(&names, &evaluation);
     cupel_class_names_free(&names);

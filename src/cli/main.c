@@ -13,13 +13,14 @@ static const struct command commands[] = {
      "events and report.html. The first interrupt saves a checkpoint and stops; --resume goes on from it.",
      command_train},
     {"eval", COMMAND_EVAL, "MODEL", "Measure trained weights on the test split",
-     "Prints loss, accuracy, top-5 accuracy, the accuracy of each class and the confusion matrix. Of a gan:\n"
-     "the Frechet distance between generated and test images in a classifier's features, precision and "
+     "Prints loss, accuracy, top-5 accuracy, the accuracy of each class and the confusion matrix. Of a\n"
+     "segmenter: mean IoU and that of each class besides. Of a gan: the Frechet distance between generated "
+     "and test images in a classifier's features, precision and "
      "recall.",
      command_eval},
-    {"predict", COMMAND_PREDICT, "MODEL IMAGE...", "Classify PNG and JPEG images",
+    {"predict", COMMAND_PREDICT, "MODEL IMAGE...", "Classify PNG and JPEG images, or their pixels",
      "Images are turned into gray or RGB as the model wants them; their size must be the model's,\n"
-     "unless its data says `resize: true`.",
+     "unless its data says `resize: true`. A segmenter writes a mask NAME.png for each, with a palette.",
      command_predict},
     {"sample", COMMAND_SAMPLE, "MODEL", "Make images with a trained generator",
      "Writes a PNG file with seed, model and checksum of the weights as text, and the latents beside it. "

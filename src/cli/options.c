@@ -126,6 +126,8 @@ static const struct option options[] = {
      .help = "leave images in their files and read each batch when it is needed (default: of large sets)"},
     {"--set", WITH_MODEL, 0, OPTION_LIST, "KEY=VALUE", AT(settings),
      .help = "override a key of the model file, as train.optimizer.adam.lr=0.01; repeatable"},
+    {"--out", COMMAND_PREDICT, 0, OPTION_TEXT, "DIR", AT(out),
+     .help = "of a segmenter: directory for the masks, which it needs"},
     {"--out", COMMAND_TRAIN, 0, OPTION_TEXT, "DIR", AT(out),
      .help = "directory of the run (default: runs/ and the model file's name)"},
     {"--sample-steps", COMMAND_TRAIN, 0, OPTION_NUMBER, "N", AT(sample_steps), 1, INT32_MAX,

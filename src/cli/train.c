@@ -91,7 +91,10 @@ static void print_evaluation(void *context, const struct cupel_evaluation_point 
     clear_live_line(display);
     printf("epoch %" PRId64 "  step %" PRId64 "  %s loss %.4f  accuracy %.2f %%", point->epoch, point->step,
            point->validation ? "validation" : "test", point->loss, 100 * point->accuracy);
-    if (cupel_model_data(display->model)->classes > 5) printf("  top-5 %.2f %%", 100 * point->top5);
+    if (cupel_model_task(display->model) == CUPEL_TASK_SEGMENT)
+        printf("  mean IoU %.2f %%", 100 * point->iou);
+    else if (cupel_model_data(display->model)->classes > 5)
+        printf("  top-5 %.2f %%", 100 * point->top5);
     printf("  %s\n", time_text(point->time));
     display->printed = point->time;
     show();
@@ -144,9 +147,11 @@ static void print_end(const struct cupel_train_options *options, const struct cu
                count_text(result->step));
     else if (result->early)
         printf("stopped early after step %s: the loss no longer fell\n", count_text(result->step));
-    if (result->evaluation.count)
-        printf("test accuracy %.2f %%, loss %.4f, on %s images\n", 100 * result->evaluation.accuracy,
-               result->evaluation.loss, count_text(result->evaluation.count));
+    if (result->evaluation.count) {
+        printf("test accuracy %.2f %%, ", 100 * result->evaluation.accuracy);
+        if (result->evaluation.class_iou) printf("mean IoU %.2f %%, ", 100 * result->evaluation.iou);
+        printf("loss %.4f, on %s images\n", result->evaluation.loss, count_text(result->evaluation.count));
+    }
     printf("checkpoint %s/checkpoint.safetensors\nreport     %s/report.html\n", options->out, options->out);
     if (gan) printf("samples    %s/samples\n", options->out);
 }

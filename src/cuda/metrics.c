@@ -4,10 +4,9 @@
 #include "cuda/cuda.h"
 
 static void run_correct(struct call *call) {
-    const int64_t *dim = call->in[0].shape.dim;
-    cuda_check(call,
-               kernel_correct(call->in[0].data, call->in[1].data, dim[0], dim[1], call->node->attr.number.n,
-                              call->out[0].data, call->workspace, cuda_stream(call)));
+    const struct kernel_view logits = cuda_planes(&call->in[0]);
+    cuda_check(call, kernel_correct(call->in[0].data, &logits, call->in[1].data, call->node->attr.number.n,
+                                    call->out[0].data, call->workspace, cuda_stream(call)));
 }
 
 enum cupel_status cuda_correct(struct call *call, struct cupel_error *error) {
@@ -18,5 +17,10 @@ enum cupel_status cuda_correct(struct call *call, struct cupel_error *error) {
     return CUPEL_OK;
 }
 
-CUDA_KERNEL(confusion, kernel_confusion(call->in[0].data, call->in[1].data, call->in[0].shape.dim[0],
-                                        call->in[0].shape.dim[1], call->out[0].data, cuda_stream(call)))
+static kernel_status confusion(struct call *call) {
+    const struct kernel_view logits = cuda_planes(&call->in[0]);
+    return kernel_confusion(call->in[0].data, &logits, call->in[1].data, call->out[0].data,
+                            cuda_stream(call));
+}
+
+CUDA_KERNEL(confusion, confusion(call))

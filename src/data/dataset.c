@@ -59,6 +59,7 @@ void cupel_dataset_free(struct cupel_dataset *dataset) {
     for (int i = 0; i < 2; i++) {
         free(splits[i]->images);
         free(splits[i]->labels);
+        free(splits[i]->masks);
         if (splits[i]->source) splits[i]->source->free(splits[i]->source);
     }
     *dataset = (struct cupel_dataset){0};
@@ -67,7 +68,7 @@ void cupel_dataset_free(struct cupel_dataset *dataset) {
 enum cupel_status cupel_dataset_class_names(const struct cupel_dataset_spec *spec,
                                             struct cupel_class_names *names, struct cupel_error *error) {
     *names = (struct cupel_class_names){0};
-    if (strcmp(spec->format, "folder") != 0) return CUPEL_OK;
+    if (spec->masks || strcmp(spec->format, "folder") != 0) return CUPEL_OK;
     const enum cupel_status status = folder_class_names(spec->path, names, error);
     if (status) cupel_class_names_free(names);
     return status;

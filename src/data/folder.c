@@ -14,6 +14,7 @@
 #include "data/common.h"
 #include "data/decode.h"
 #include "data/formats.h"
+#include "data/masks.h"
 #include "data/source.h"
 
 static bool is_directory(const char *path) {
@@ -87,7 +88,7 @@ static enum cupel_status match_classes(const char *directory, const struct listi
 
 static enum cupel_status check_classes(const struct cupel_dataset_spec *spec, const struct listing *train,
                                        struct cupel_error *error) {
-    if (!spec->classes || spec->classes == train->class_count) return CUPEL_OK;
+    if (!spec->classes || spec->masks || spec->classes == train->class_count) return CUPEL_OK;
     if (!train->class_count)
         return cupel_fail(error, CUPEL_INVALID,
                           "%s: its images lie flat, without classes; put those of each class into a "
@@ -102,28 +103,36 @@ static enum cupel_status check_classes(const struct cupel_dataset_spec *spec, co
 /* Holds images out for testing. */
 static enum cupel_status hold_out(const char *path, struct folder *folder, struct cupel_error *error) {
     const struct listing *train = &folder->train;
-    int64_t *seen = calloc((size_t)train->class_count, sizeof *seen);
+    int64_t *seen = calloc((size_t)train->class_count + 1, sizeof *seen);
     folder->held = calloc((size_t)train->count, sizeof *folder->held);
     const bool made = seen && folder->held;
     for (int64_t i = 0; made && i < train->count; i++)
-        folder->held[i] = common_held(seen, train->files[i].class);
+        folder->held[i] = common_held(seen + 1, train->files[i].class); /* -1 without classes */
     free(seen);
     return made ? CUPEL_OK : cupel_fail(error, CUPEL_NOMEM, "%s: no memory to divide its images", path);
+}
+
+/* Lists a directory that holds all of a split. */
+static enum cupel_status list(const struct cupel_dataset_spec *spec, const char *directory, bool empty,
+                              struct folder *folder, struct listing *listing, struct cupel_error *error) {
+    if (spec->masks)
+        return masks_list(spec, directory, listing, &folder->strays, &folder->first_stray, error);
+    return listing_make(directory, empty, listing, error);
 }
 
 enum cupel_status folder_list(const struct cupel_dataset_spec *spec, bool empty, struct folder *folder,
                               struct cupel_error *error) {
     char train[PATH_MAX], test[PATH_MAX];
     if (find_splits(spec->path, train, test)) {
-        CUPEL_TRY(listing_make(train, empty, &folder->train, error));
+        CUPEL_TRY(list(spec, train, empty, folder, &folder->train, error));
         CUPEL_TRY(check_classes(spec, &folder->train, error));
         if (spec->train_only) return CUPEL_OK;
-        CUPEL_TRY(listing_make(test, true, &folder->test, error));
+        CUPEL_TRY(list(spec, test, true, folder, &folder->test, error));
         return match_classes(test, &folder->train, &folder->test, error);
     }
-    CUPEL_TRY(listing_make(spec->path, empty, &folder->train, error));
+    CUPEL_TRY(list(spec, spec->path, empty, folder, &folder->train, error));
     CUPEL_TRY(check_classes(spec, &folder->train, error));
-    if (!folder->train.class_count || spec->train_only) return CUPEL_OK;
+    if (spec->train_only || !(folder->train.class_count || spec->masks)) return CUPEL_OK;
     return hold_out(spec->path, folder, error);
 }
 
@@ -186,6 +195,9 @@ static void drop_bad(struct reading *reading) {
                 memmove(split->images + (size_t)kept * image, split->images + (size_t)i * image, image);
             if (split->labels) split->labels[kept] = split->labels[i];
             reading->files[kept] = reading->files[i];
+            const size_t plane = reading->image / (size_t)reading->dataset->shape[0];
+            if (split->masks)
+                memmove(split->masks + (size_t)kept * plane, split->masks + (size_t)i * plane, plane);
         }
         kept++;
     }
@@ -196,13 +208,18 @@ static void drop_bad(struct reading *reading) {
 static enum cupel_status decode(struct reading *reading, size_t first, size_t count, uint8_t *images,
                                 struct cupel_error *error) {
     return decode_files(reading->spec, reading->dataset->shape, reading->files + first, (int64_t)count,
-                        images, reading->bad + first, &reading->dataset->first_skipped, error);
+                        images, reading->split->masks, reading->bad + first, &reading->dataset->first_skipped,
+                        error);
 }
 
 static enum cupel_status read_into_memory(struct reading *reading, struct cupel_error *error) {
     struct cupel_dataset_split *split = reading->split;
     const size_t bytes = (size_t)split->count * reading->image;
     split->images = malloc(bytes);
+    if (reading->spec->masks) {
+        split->masks = malloc(bytes / (size_t)reading->dataset->shape[0]);
+        if (!split->masks) return no_memory(reading, error);
+    }
     if (split->images) return decode(reading, 0, (size_t)split->count, split->images, error);
     return cupel_fail(error, CUPEL_NOMEM,
                       "%s: no memory for its %" PRId64
@@ -251,9 +268,10 @@ static enum cupel_status read_files(struct reading *reading, enum way way, struc
         CUPEL_SHAPE(split->count, dataset->shape[0], dataset->shape[1], dataset->shape[2]);
     CUPEL_TRY(cupel_shape_check(&shape, CUPEL_U8, error));
     reading->image = (size_t)(dataset->shape[0] * dataset->shape[1] * dataset->shape[2]);
-    if (dataset->classes) split->labels = reallocarray(NULL, (size_t)split->count, sizeof *split->labels);
+    const bool labelled = dataset->classes && !reading->spec->masks;
+    if (labelled) split->labels = reallocarray(NULL, (size_t)split->count, sizeof *split->labels);
     reading->bad = calloc((size_t)split->count, sizeof *reading->bad);
-    if (!reading->bad || (dataset->classes && !split->labels)) return no_memory(reading, error);
+    if (!reading->bad || (labelled && !split->labels)) return no_memory(reading, error);
     for (int64_t i = 0; i < split->count && split->labels; i++) split->labels[i] = reading->files[i]->class;
     if (way == INTO_MEMORY)
         CUPEL_TRY(read_into_memory(reading, error));
@@ -284,9 +302,12 @@ static enum cupel_status read_folder(const struct cupel_dataset_spec *spec, cons
     const bool *held = folder->held;
     struct reading train = {.spec = spec, .dataset = dataset, .split = &dataset->train, .writer = writer},
                    test = {.spec = spec, .dataset = dataset, .split = &dataset->test, .writer = writer};
-    dataset->classes = folder->train.class_count;
+    dataset->classes = spec->masks ? spec->classes : folder->train.class_count;
+    dataset->skipped = folder->strays;
+    dataset->first_skipped = folder->first_stray;
     CUPEL_TRY(read_split(train, &folder->train, held, false, way, error));
     CUPEL_TRY(read_split(test, held ? &folder->train : &folder->test, held, true, way, error));
+    if (spec->masks && !spec->classes) dataset->classes = masks_classes(dataset);
     if (dataset->train.count) return CUPEL_OK;
     return cupel_fail(error, CUPEL_INVALID, "%s: not one training image can be read; the first: %s",
                       spec->path, dataset->first_skipped.message);
@@ -324,6 +345,7 @@ static enum cupel_status read_cached(const struct cupel_dataset_spec *spec, cons
 static enum cupel_status read_set(const struct cupel_dataset_spec *spec, const struct folder *folder,
                                   struct cupel_dataset *dataset, struct cupel_error *error) {
     const uint64_t pixels = (uint64_t)(dataset->shape[0] * dataset->shape[1] * dataset->shape[2]);
+    if (spec->masks) return read_folder(spec, folder, INTO_MEMORY, NULL, dataset, error);
     const bool stream = source_wanted(spec, (uint64_t)(folder->train.count + folder->test.count) * pixels);
     if (spec->cache) return read_cached(spec, folder, stream, dataset, error);
     return read_folder(spec, folder, stream ? AS_SOURCE : INTO_MEMORY, NULL, dataset, error);

@@ -8,7 +8,9 @@
 /* What makes up the set: one listing, or one for each split. */
 struct folder {
     struct listing train, test;
-    bool *held; /* which files of `train` make up the test split, or NULL */
+    bool *held;     /* which files of `train` make up the test split, or NULL */
+    int64_t strays; /* masks without an image, and what is wrong with the first one */
+    struct cupel_error first_stray;
 };
 
 /* Lists the set of the spec; `empty`: classes may have no images. To be freed whatever the outcome. */

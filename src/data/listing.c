@@ -182,7 +182,10 @@ enum cupel_status listing_make(const char *directory, bool empty, struct listing
 }
 
 void listing_free(struct listing *listing) {
-    for (int64_t i = 0; i < listing->count; i++) free(listing->files[i].path);
+    for (int64_t i = 0; i < listing->count; i++) {
+        free(listing->files[i].path);
+        free(listing->files[i].mask);
+    }
     for (int32_t i = 0; i < listing->class_count; i++) free(listing->classes[i]);
     free(listing->files);
     free(listing->classes);

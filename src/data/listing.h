@@ -10,6 +10,7 @@
 
 struct listed {
     char *path;
+    char *mask;    /* its mask's path, or NULL */
     int32_t class; /* -1 in a flat directory */
     int64_t size;
     struct timespec changed;

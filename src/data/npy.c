@@ -12,6 +12,7 @@
 
 #include "data/common.h"
 #include "data/formats.h"
+#include "data/masks.h"
 #include "data/source.h"
 #include "io/file.h"
 #include "io/zip.h"
@@ -236,6 +237,34 @@ static enum cupel_status take_labels(const char *name, const unsigned char *byte
     return CUPEL_OK;
 }
 
+static enum cupel_status take_masks(const char *name, const unsigned char *bytes, size_t size, int64_t limit,
+                                    struct cupel_dataset *dataset, struct cupel_dataset_split *split,
+                                    struct cupel_error *error) {
+    struct npy array;
+    char text[160];
+    CUPEL_TRY(npy_parse(name, bytes, size, &array, error));
+    const struct cupel_shape wanted = CUPEL_SHAPE(split->count, dataset->shape[1], dataset->shape[2]);
+    const int64_t count = cupel_shape_count(&wanted), width = dataset->shape[2];
+    if (!cupel_shape_equal(&array.shape, &wanted))
+        return cupel_fail(error, CUPEL_INVALID,
+                          "%s: is %s for %" PRId64 " images of %" PRId64 " x %" PRId64
+                          " pixels; masks are [N, H, W], a class for each pixel",
+                          name, cupel_shape_text(&array.shape, text, sizeof text), split->count, width,
+                          dataset->shape[1]);
+    split->masks = malloc((size_t)count);
+    if (!split->masks)
+        return cupel_fail(error, CUPEL_NOMEM, "%s: no memory for %" PRId64 " masks", name, split->count);
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t number = npy_number(&array, i);
+        if (number < 0 || number > CUPEL_NO_CLASS)
+            return cupel_fail(error, CUPEL_INVALID,
+                              "%s: element %" PRId64 " is %" PRId64 "; numbers of masks go from 0 to %d",
+                              name, i, number, CUPEL_NO_CLASS);
+        split->masks[i] = (uint8_t)number;
+    }
+    return mask_check(name, split->masks, count, width, limit, error);
+}
+
 /* The images of a split, in memory or in their file; none when there is no such file. */
 static enum cupel_status read_images(const struct source *source, enum array images,
                                      struct cupel_dataset *dataset, struct cupel_dataset_split *split,
@@ -263,7 +292,8 @@ static enum cupel_status read_split(const struct source *source, enum array imag
     if (!split->count) return CUPEL_OK;
     CUPEL_TRY(fetch(source, labels, name, &bytes, &size, error));
     if (!bytes) return CUPEL_OK;
-    const enum cupel_status status = take_labels(name, bytes, size, limit, dataset, split, error);
+    const enum cupel_status status =
+        (source->spec->masks ? take_masks : take_labels)(name, bytes, size, limit, dataset, split, error);
     free(bytes);
     return status;
 }
@@ -284,22 +314,25 @@ static enum cupel_status divide_source(struct cupel_dataset *dataset, int32_t *c
 static enum cupel_status hold_out(const char *path, struct cupel_dataset *dataset,
                                   struct cupel_error *error) {
     struct cupel_dataset_split *train = &dataset->train, *test = &dataset->test;
-    const size_t pixels = pixels_of(dataset), most = (size_t)train->count / HELD_OUT + 1;
+    const size_t pixels = pixels_of(dataset), plane = pixels / (size_t)dataset->shape[0],
+                 most = (size_t)train->count / HELD_OUT + 1;
     const int64_t count = train->count;
-    int64_t *seen = calloc((size_t)dataset->classes, sizeof *seen);
+    int64_t *seen = calloc((size_t)dataset->classes + 1, sizeof *seen);
     int32_t *rows[] = {calloc((size_t)count, sizeof **rows), calloc(most, sizeof **rows)};
     if (train->images) test->images = reallocarray(NULL, most, pixels);
-    test->labels = reallocarray(NULL, most, sizeof *test->labels);
-    const bool made = seen && rows[0] && rows[1] && (!train->images || test->images) && test->labels;
+    if (train->labels) test->labels = reallocarray(NULL, most, sizeof *test->labels);
+    if (train->masks) test->masks = reallocarray(NULL, most, plane);
+    const bool made = seen && rows[0] && rows[1] && !train->images == !test->images &&
+                      !train->labels == !test->labels && !train->masks == !test->masks;
     if (made) train->count = 0;
     for (int64_t i = 0; made && i < count; i++) {
-        const bool held = common_held(seen, train->labels[i]);
+        const bool held = common_held(seen, train->labels ? train->labels[i] : 0);
         struct cupel_dataset_split *to = held ? test : train;
-        to->labels[to->count] = train->labels[i];
-        rows[held][to->count] = (int32_t)i;
-        if (train->images)
-            memmove(to->images + (size_t)to->count * pixels, train->images + (size_t)i * pixels, pixels);
-        to->count++;
+        const size_t place = (size_t)to->count++;
+        if (to->labels) to->labels[place] = train->labels[i];
+        if (to->masks) memmove(to->masks + place * plane, train->masks + (size_t)i * plane, plane);
+        if (to->images) memmove(to->images + place * pixels, train->images + (size_t)i * pixels, pixels);
+        rows[held][place] = (int32_t)i;
     }
     enum cupel_status status =
         made ? CUPEL_OK : cupel_fail(error, CUPEL_NOMEM, "%s: no memory to divide its images", path);
@@ -310,6 +343,11 @@ static enum cupel_status hold_out(const char *path, struct cupel_dataset *datase
     return status;
 }
 
+/* Whether a split says what its images are. */
+static bool is_labelled(const struct cupel_dataset_split *split) {
+    return split->labels || split->masks;
+}
+
 static enum cupel_status read_set(const struct source *source, const struct cupel_dataset_spec *spec,
                                   struct cupel_dataset *dataset, struct cupel_error *error) {
     static const char how[] =
@@ -318,15 +356,18 @@ static enum cupel_status read_set(const struct source *source, const struct cupe
     dataset->classes = spec->classes;
     CUPEL_TRY(read_split(source, IMAGES, LABELS, dataset, &dataset->train, error));
     if (!dataset->train.count) return common_missing(spec->path, names[IMAGES][0], how, error);
-    if (spec->classes && !dataset->train.labels)
+    if ((spec->classes || spec->masks) && !is_labelled(&dataset->train))
         return common_missing(spec->path, names[LABELS][0],
-                              "Save the labels, whole numbers [N], beside the images", error);
+                              spec->masks ? "Save the masks, whole numbers [N, H, W], beside the images"
+                                          : "Save the labels, whole numbers [N], beside the images",
+                              error);
     if (spec->train_only) return CUPEL_OK;
     CUPEL_TRY(read_split(source, TEST_IMAGES, TEST_LABELS, dataset, &dataset->test, error));
-    if (dataset->test.count && !dataset->train.labels != !dataset->test.labels)
-        return common_missing(spec->path, names[dataset->test.labels ? LABELS : TEST_LABELS][0],
+    if (dataset->test.count && is_labelled(&dataset->train) != is_labelled(&dataset->test))
+        return common_missing(spec->path, names[is_labelled(&dataset->test) ? LABELS : TEST_LABELS][0],
                               "Save the labels of both splits", error);
-    if (dataset->test.count || !dataset->train.labels) return CUPEL_OK;
+    if (spec->masks && !spec->classes) dataset->classes = masks_classes(dataset);
+    if (dataset->test.count || !is_labelled(&dataset->train)) return CUPEL_OK;
     if (dataset->train.count > INT32_MAX)
         return cupel_fail(error, CUPEL_INVALID, "%s: the set has more than %d images", spec->path, INT32_MAX);
     return hold_out(spec->path, dataset, error);

@@ -96,14 +96,20 @@ static int64_t margin(int64_t scaled, int64_t wanted) {
     return extra % 2 && half % 2 ? half + 1 : half;
 }
 
+/* The size that the image is scaled to, which just covers height x width: the side that would not reach sets the scale. */
+static void fit(const struct cupel_image *image, int height, int width, int64_t *tall, int64_t *wide) {
+    *tall = height;
+    *wide = width;
+    if ((int64_t)image->height * width <= (int64_t)image->width * height)
+        *wide = (int64_t)height * image->width / image->height;
+    else
+        *tall = (int64_t)width * image->height / image->width;
+}
+
 enum cupel_status cupel_image_cover(const struct cupel_image *image, int height, int width, uint8_t *to,
                                     struct cupel_error *error) {
-    int64_t tall = height, wide = width;
-    /* The side that would not reach sets the scale. */
-    if ((int64_t)image->height * width <= (int64_t)image->width * height)
-        wide = (int64_t)height * image->width / image->height;
-    else
-        tall = (int64_t)width * image->height / image->width;
+    int64_t tall, wide;
+    fit(image, height, width, &tall, &wide);
     struct taps across = {0}, down = {0};
     bool made = make_taps(image->width, wide, margin(wide, width), width, &across) &&
                 make_taps(image->height, tall, margin(tall, height), height, &down);
@@ -118,4 +124,22 @@ enum cupel_status cupel_image_cover(const struct cupel_image *image, int height,
     return made ? CUPEL_OK
                 : cupel_fail(error, CUPEL_NOMEM, "no memory to scale an image of %d x %d pixels",
                              image->width, image->height);
+}
+
+/* The pixel of the source in which the centre of a scaled pixel lies. */
+static size_t nearest(int64_t place, int source, int64_t scaled) {
+    return (size_t)((2 * place + 1) * source / (2 * scaled));
+}
+
+void cupel_image_cover_nearest(const struct cupel_image *image, int height, int width, uint8_t *to) {
+    int64_t tall, wide;
+    fit(image, height, width, &tall, &wide);
+    const int64_t top = margin(tall, height), left = margin(wide, width);
+    for (int c = 0; c < image->channels; c++) {
+        const uint8_t *plane = image->pixels + (size_t)c * (size_t)image->height * (size_t)image->width;
+        for (int y = 0; y < height; y++) {
+            const uint8_t *row = plane + nearest(top + y, image->height, tall) * (size_t)image->width;
+            for (int x = 0; x < width; x++) *to++ = row[nearest(left + x, image->width, wide)];
+        }
+    }
 }

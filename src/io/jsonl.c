@@ -63,6 +63,15 @@ void jsonl_integer(struct jsonl *jsonl, const char *key, int64_t value) {
     buffer_format(&jsonl->line, "%" PRId64, value);
 }
 
+void jsonl_numbers(struct jsonl *jsonl, const char *key, const double *values, int64_t count) {
+    add_key(jsonl, key);
+    for (int64_t i = 0; i < count; i++) {
+        buffer_text(&jsonl->line, i ? "," : "[");
+        buffer_json_number(&jsonl->line, values[i]);
+    }
+    buffer_text(&jsonl->line, count ? "]" : "[]");
+}
+
 void jsonl_text(struct jsonl *jsonl, const char *key, const char *value) {
     add_key(jsonl, key);
     buffer_json_string(&jsonl->line, value);

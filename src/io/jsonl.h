@@ -16,6 +16,7 @@ enum cupel_status jsonl_open(const char *path, bool append, struct jsonl **jsonl
 /* Add one member to the line being built. NaN and infinities become null. */
 void jsonl_number(struct jsonl *jsonl, const char *key, double value);
 void jsonl_integer(struct jsonl *jsonl, const char *key, int64_t value);
+void jsonl_numbers(struct jsonl *jsonl, const char *key, const double *values, int64_t count);
 void jsonl_text(struct jsonl *jsonl, const char *key, const char *value);
 
 /* Ends the line and hands it to the operating system at once. CUPEL_IO when it could not be written. */

@@ -16,6 +16,7 @@ struct coder {
     struct buffer *out; /* encoding: the file */
     png_uint_32 width, height;
     int channels;          /* in the file, after conversion to 8 bits of gray or RGB */
+    bool mask;             /* pixels are numbers: nothing is converted */
     png_bytep interleaved; /* the pixels as the file has them: rows, columns, channels */
     png_bytep *rows;
     png_textp texts;
@@ -58,6 +59,23 @@ static void allocate_rows(struct coder *coder) {
     for (size_t y = 0; y < coder->height; y++) coder->rows[y] = coder->interleaved + y * stride;
 }
 
+/* Asks for 8 bits of gray or RGB. */
+static void convert_to_pixels(png_structp png) {
+    png_set_scale_16(png);
+    png_set_palette_to_rgb(png);
+    png_set_expand_gray_1_2_4_to_8(png);
+    png_set_strip_alpha(png);
+}
+
+/* Asks for a byte with each number. */
+static void convert_to_numbers(const struct coder *coder) {
+    const int colour = png_get_color_type(coder->png, coder->info);
+    if (colour != PNG_COLOR_TYPE_GRAY && colour != PNG_COLOR_TYPE_PALETTE)
+        png_error(coder->png, "it is in colour or has transparency, not gray levels or a palette");
+    if (png_get_bit_depth(coder->png, coder->info) > 8) png_error(coder->png, "it has 16 bits, not 8");
+    png_set_packing(coder->png);
+}
+
 /* Reads the image into `interleaved`; on false, `reason` says what is wrong. */
 static bool decode_rows(struct coder *coder) {
     coder->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, coder, note_error, ignore_warning);
@@ -72,10 +90,10 @@ static bool decode_rows(struct coder *coder) {
     coder->width = png_get_image_width(coder->png, coder->info);
     coder->height = png_get_image_height(coder->png, coder->info);
     if ((uint64_t)coder->width * coder->height > IMAGE_PIXELS) png_error(coder->png, "more than 2^28 pixels");
-    png_set_scale_16(coder->png);
-    png_set_palette_to_rgb(coder->png);
-    png_set_expand_gray_1_2_4_to_8(coder->png);
-    png_set_strip_alpha(coder->png);
+    if (coder->mask)
+        convert_to_numbers(coder);
+    else
+        convert_to_pixels(coder->png);
     png_set_interlace_handling(coder->png);
     png_read_update_info(coder->png, coder->info);
     coder->channels = png_get_channels(coder->png, coder->info);
@@ -101,6 +119,27 @@ bool image_decode_png(const unsigned char *bytes, size_t size, struct raster *ra
     memcpy(raster->reason, coder.reason, sizeof raster->reason);
     decode_close(&coder);
     return decoded;
+}
+
+enum cupel_status cupel_image_read_mask(const char *path, struct cupel_image *mask,
+                                        struct cupel_error *error) {
+    unsigned char *bytes;
+    size_t size;
+    *mask = (struct cupel_image){0};
+    CUPEL_TRY(file_read(path, PTRDIFF_MAX, &bytes, &size, error));
+    struct coder coder = {.bytes = bytes, .left = size, .mask = true};
+    enum cupel_status status = CUPEL_OK;
+    if (size < 8 || png_sig_cmp(bytes, 0, 8)) {
+        status = cupel_fail(error, CUPEL_INVALID, "%s: is no PNG image, which masks are", path);
+    } else if (!decode_rows(&coder)) {
+        status = cupel_fail(error, CUPEL_INVALID, "%s: the mask cannot be read: %s", path, coder.reason);
+    } else {
+        *mask = (struct cupel_image){1, (int)coder.height, (int)coder.width, coder.interleaved};
+        coder.interleaved = NULL;
+    }
+    decode_close(&coder);
+    free(bytes);
+    return status;
 }
 
 /* The text of a key in a file that has been decoded; *value stays NULL without one. */
@@ -137,6 +176,24 @@ enum cupel_status cupel_image_read_text(const char *path, const char *key, char 
     return status;
 }
 
+/* The bits of a number, from the lowest up, go to red, green and blue in turn, from their highest bits down: the colour map of
+ * the PASCAL VOC development kit (Everingham et al. 2010). */
+void cupel_image_colour(uint8_t number, uint8_t colour[3]) {
+    colour[0] = colour[1] = colour[2] = 0;
+    for (unsigned bit = 0; bit < 8; bit++)
+        colour[bit % 3] = (uint8_t)(colour[bit % 3] | (number >> bit & 1u) << (7 - bit / 3));
+}
+
+static void set_palette(struct coder *coder) {
+    png_color palette[256];
+    for (int i = 0; i < 256; i++) {
+        uint8_t colour[3];
+        cupel_image_colour((uint8_t)i, colour);
+        palette[i] = (png_color){colour[0], colour[1], colour[2]};
+    }
+    png_set_PLTE(coder->png, coder->info, palette, 256);
+}
+
 static void set_texts(struct coder *coder, const struct cupel_image_text *texts, size_t count) {
     coder->texts = calloc(count + 1, sizeof *coder->texts);
     if (!coder->texts) png_error(coder->png, "no memory for its texts");
@@ -168,8 +225,11 @@ static bool encode_rows(struct coder *coder, const struct cupel_image *image,
     if (setjmp(png_jmpbuf(coder->png))) return false;
     png_set_write_fn(coder->png, coder, write_bytes, flush_nothing);
     png_set_IHDR(coder->png, coder->info, coder->width, coder->height, 8,
-                 image->channels == 3 ? PNG_COLOR_TYPE_RGB : PNG_COLOR_TYPE_GRAY, PNG_INTERLACE_NONE,
-                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+                 coder->mask            ? PNG_COLOR_TYPE_PALETTE
+                 : image->channels == 3 ? PNG_COLOR_TYPE_RGB
+                                        : PNG_COLOR_TYPE_GRAY,
+                 PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    if (coder->mask) set_palette(coder);
     if (count) set_texts(coder, texts, count);
     allocate_rows(coder);
     join_channels(coder, image);
@@ -179,9 +239,9 @@ static bool encode_rows(struct coder *coder, const struct cupel_image *image,
     return true;
 }
 
-enum cupel_status image_encode(const char *file, const struct cupel_image *image,
-                               const struct cupel_image_text *texts, size_t count, struct buffer *out,
-                               struct cupel_error *error) {
+static enum cupel_status encode(const char *file, const struct cupel_image *image, bool mask,
+                                const struct cupel_image_text *texts, size_t count, struct buffer *out,
+                                struct cupel_error *error) {
     if (image->channels != 1 && image->channels != 3)
         return cupel_fail(error, CUPEL_INVALID, "%s: a PNG image has 1 or 3 channels, not %d", file,
                           image->channels);
@@ -189,6 +249,7 @@ enum cupel_status image_encode(const char *file, const struct cupel_image *image
         return cupel_fail(error, CUPEL_INVALID, "%s: an image of %d x %d pixels cannot be written", file,
                           image->width, image->height);
     struct coder coder = {.out = out,
+                          .mask = mask,
                           .channels = image->channels,
                           .width = (png_uint_32)image->width,
                           .height = (png_uint_32)image->height};
@@ -205,12 +266,30 @@ enum cupel_status image_encode(const char *file, const struct cupel_image *image
     return status;
 }
 
-enum cupel_status cupel_image_write(const char *path, const struct cupel_image *image,
+enum cupel_status image_encode(const char *file, const struct cupel_image *image,
+                               const struct cupel_image_text *texts, size_t count, struct buffer *out,
+                               struct cupel_error *error) {
+    return encode(file, image, false, texts, count, out, error);
+}
+
+static enum cupel_status write_file(const char *path, const struct cupel_image *image, bool mask,
                                     const struct cupel_image_text *texts, size_t count,
                                     struct cupel_error *error) {
     struct buffer out = {0};
-    enum cupel_status status = image_encode(path, image, texts, count, &out, error);
+    enum cupel_status status = encode(path, image, mask, texts, count, &out, error);
     if (!status) status = file_write(path, &(struct iovec){out.data, out.size}, 1, error);
     buffer_free(&out);
     return status;
+}
+
+enum cupel_status cupel_image_write(const char *path, const struct cupel_image *image,
+                                    const struct cupel_image_text *texts, size_t count,
+                                    struct cupel_error *error) {
+    return write_file(path, image, false, texts, count, error);
+}
+
+enum cupel_status cupel_image_write_mask(const char *path, const struct cupel_image *mask,
+                                         struct cupel_error *error) {
+    if (mask->channels == 1) return write_file(path, mask, true, NULL, 0, error);
+    return cupel_fail(error, CUPEL_INVALID, "%s: a mask has 1 channel, not %d", path, mask->channels);
 }

@@ -122,6 +122,21 @@ static enum cupel_status jitter_read(struct cupel_model *model, const struct cup
     return CUPEL_OK;
 }
 
+/* Masks go where whole pixels go: between them there are no classes. */
+static enum cupel_status check_masks(const struct cupel_model *model, const struct cupel_yaml_item *item,
+                                     struct cupel_error *error) {
+    static const char *const resampling[] = {"rotate", "translate", "scale"};
+    for (size_t i = 0; i < COUNT(resampling); i++) {
+        const struct cupel_yaml_item *found = cupel_yaml_find(item, resampling[i]);
+        if (found)
+            return cupel_yaml_fail(&model->yaml, found->key, error,
+                                   "'%s' does not move masks along, which task segment needs; use flip and "
+                                   "crop",
+                                   resampling[i]);
+    }
+    return CUPEL_OK;
+}
+
 enum cupel_status augment_read(struct cupel_model *model, const struct cupel_yaml_item *item,
                                struct cupel_error *error) {
     struct augment_items items = {
@@ -142,5 +157,5 @@ enum cupel_status augment_read(struct cupel_model *model, const struct cupel_yam
     if (mixup && model->task != CUPEL_TASK_CLASSIFY)
         return cupel_yaml_fail(&model->yaml, mixup->key, error,
                                "'mixup' belongs to task classify; remove it");
-    return CUPEL_OK;
+    return model->task == CUPEL_TASK_SEGMENT ? check_masks(model, item, error) : CUPEL_OK;
 }

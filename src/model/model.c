@@ -8,7 +8,8 @@
 const char *const role_words[CUPEL_ROLES] = {[CUPEL_ROLE_GENERATOR] = "generator",
                                              [CUPEL_ROLE_DISCRIMINATOR] = "discriminator",
                                              [CUPEL_ROLE_CODE] = "code"};
-static const char *const task_words[] = {[CUPEL_TASK_CLASSIFY] = "classify", [CUPEL_TASK_GAN] = "gan"};
+const char *const task_words[] = {
+    [CUPEL_TASK_CLASSIFY] = "classify", [CUPEL_TASK_GAN] = "gan", [CUPEL_TASK_SEGMENT] = "segment"};
 
 struct model_items {
     int task;
@@ -118,26 +119,36 @@ static enum cupel_status check_heads(struct cupel_model *model, const struct cup
     return CUPEL_OK;
 }
 
-static enum cupel_status check_classifier(struct cupel_model *model, struct cupel_error *error) {
+/* The one network of a classifier, which makes a number for each class, or of a segmenter, which does so for each pixel. */
+static enum cupel_status check_single(struct cupel_model *model, struct cupel_error *error) {
     const struct cupel_network *network = &model->networks[0];
-    struct cupel_shape output = cupel_network_output(network);
+    const struct cupel_shape output = cupel_network_output(network), *image = &model->data.shape;
+    const long long classes = (long long)model->data.classes;
     const struct cupel_yaml_item *last = network->layers[network->layer_count - 1].item;
+    const bool pixels = model->task == CUPEL_TASK_SEGMENT;
+    const struct cupel_shape wanted =
+        pixels ? CUPEL_SHAPE(classes, image->dim[1], image->dim[2]) : CUPEL_SHAPE(classes);
     if (model->network_count > 1)
         return cupel_yaml_fail(&model->yaml, model->networks[1].item, error,
-                               "task classify has one network; remove this one");
+                               "task %s has one network; remove this one", task_words[model->task]);
     if (network->noise)
         return cupel_yaml_fail(&model->yaml, network->item, error,
-                               "a classifier looks at images; set `input: image`");
+                               "task %s looks at images; set `input: image`", task_words[model->task]);
     if (network->labels)
         return cupel_yaml_fail(&model->yaml, network->item, error,
-                               "a classifier must not look at the labels; remove the layer `from: label`");
-    if (!shapes_good(model, network, output.rank == 1 && output.dim[0] == model->data.classes))
-        return cupel_yaml_fail(&model->yaml, last, error,
-                               "the network ends in %s for each image, but data.classes is %lld; end it with "
-                               "`linear: {out: %lld}`",
-                               SHAPE_TEXT(output), (long long)model->data.classes,
-                               (long long)model->data.classes);
-    return CUPEL_OK;
+                               "task %s must not look at the labels; remove the layer `from: label`",
+                               task_words[model->task]);
+    if (shapes_good(model, network, cupel_shape_equal(&output, &wanted))) return CUPEL_OK;
+    if (pixels)
+        return cupel_yaml_fail(
+            &model->yaml, last, error,
+            "the network ends in %s for each image; the pixels of data.shape in data.classes "
+            "classes need %s",
+            SHAPE_TEXT(output), SHAPE_TEXT(wanted));
+    return cupel_yaml_fail(&model->yaml, last, error,
+                           "the network ends in %s for each image, but data.classes is %lld; end it with "
+                           "`linear: {out: %lld}`",
+                           SHAPE_TEXT(output), classes, classes);
 }
 
 /* The head has a number for each of the code's, which the noise has room for. */
@@ -222,7 +233,7 @@ enum cupel_status model_interpret(struct cupel_model *model, const char *const *
     for (int i = 0; i < model->network_count; i++) CUPEL_TRY(check_heads(model, &model->networks[i], error));
     CUPEL_TRY(groups_read(model, error));
     return model->task == CUPEL_TASK_GAN ? check_gan(model, items.networks, error)
-                                         : check_classifier(model, error);
+                                         : check_single(model, error);
 }
 
 /* Reads from `text`, or from the file `name` when it is NULL. */

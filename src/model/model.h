@@ -98,6 +98,10 @@ struct cupel_tensor *builder_statistic(struct builder *builder, const char *name
 
 enum { MAX_IMAGE_SIDE = 1 << 16 };
 
+/* The words of `task:`. */
+enum { TASKS = CUPEL_TASK_SEGMENT + 1 };
+extern const char *const task_words[TASKS];
+
 /* What a gan calls its networks, by role. */
 extern const char *const role_words[CUPEL_ROLES];
 

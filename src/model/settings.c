@@ -2,6 +2,7 @@
 #include <float.h>
 #include <math.h>
 
+#include "cupel/data.h"
 #include "model/model.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -133,6 +134,26 @@ static enum cupel_status validation_read(struct cupel_model *model, const struct
     return CUPEL_OK;
 }
 
+/* What masks need of the data: a byte for each pixel's class, and files that can hold them. */
+static enum cupel_status check_masks(const struct cupel_model *model, const struct cupel_yaml_item *item,
+                                     struct cupel_error *error) {
+    const struct cupel_data_settings *data = &model->data;
+    if (data->format != CUPEL_DATA_FOLDER && data->format != CUPEL_DATA_NPY)
+        return cupel_yaml_fail(&model->yaml, cupel_yaml_find(item, "format"), error,
+                               "'%s' has a class for each image, but task segment needs one for each pixel; "
+                               "use folder or npy",
+                               format_words[data->format]);
+    if (data->cache)
+        return cupel_yaml_fail(&model->yaml, cupel_yaml_find(item, "cache"), error,
+                               "the cache has no place for masks; remove 'cache'");
+    if (data->classes > CUPEL_NO_CLASS)
+        return cupel_yaml_fail(&model->yaml, cupel_yaml_find(item, "classes"), error,
+                               "masks are bytes and %d stands for no class: task segment has at most %d "
+                               "classes, not %lld",
+                               CUPEL_NO_CLASS, CUPEL_NO_CLASS, (long long)data->classes);
+    return CUPEL_OK;
+}
+
 enum cupel_status data_read(struct cupel_model *model, const struct cupel_yaml_item *item,
                             struct cupel_error *error) {
     struct data_items items = {.settings = {.format = CUPEL_DATA_IDX}};
@@ -150,9 +171,11 @@ enum cupel_status data_read(struct cupel_model *model, const struct cupel_yaml_i
                                "[%lld, $image_size, $image_size]",
                                (long long)height, (long long)width, (long long)size,
                                (long long)model->data.shape.dim[0]);
-    if (model->task == CUPEL_TASK_CLASSIFY && !model->data.classes)
+    if (model->task != CUPEL_TASK_GAN && !model->data.classes)
         return cupel_yaml_fail(&model->yaml, item->key, error,
-                               "task classify needs the key 'classes'; add `classes: ...`");
+                               "task %s needs the key 'classes'; add `classes: ...`",
+                               task_words[model->task]);
+    if (model->task == CUPEL_TASK_SEGMENT) CUPEL_TRY(check_masks(model, item, error));
     CUPEL_TRY(class_names_read(model, items.class_names, error));
     CUPEL_TRY(normalize_read(model, items.normalize, error));
     CUPEL_TRY(augment_read(model, items.augment, error));

@@ -101,6 +101,7 @@ static enum cupel_status schedule_read(struct cupel_model *model, const struct c
 /* ---- train ---- */
 
 static const char *const classify_losses[] = {"cross_entropy"};
+static const char *const segment_losses[] = {"cross_entropy", "dice", "cross_entropy_dice"};
 static const char *const gan_losses[] = {"nonsaturating", "minimax", "least_squares", "hinge", "wasserstein"};
 
 /* A task's losses, the first of them its default. */
@@ -110,6 +111,7 @@ static const struct {
 } task_losses[] = {
     [CUPEL_TASK_CLASSIFY] = {CUPEL_LOSS_CROSS_ENTROPY, CUPEL_WORDS(classify_losses)},
     [CUPEL_TASK_GAN] = {CUPEL_LOSS_NONSATURATING, CUPEL_WORDS(gan_losses)},
+    [CUPEL_TASK_SEGMENT] = {CUPEL_LOSS_CROSS_ENTROPY, CUPEL_WORDS(segment_losses)},
 };
 
 struct train_items {
@@ -122,6 +124,7 @@ struct train_items {
 static const struct cupel_field train_fields[] = {
     TRAIN("loss", ITEM, loss, 0, 0, ""),
     TRAIN("label_smoothing", NUMBER, settings.label_smoothing, 0, CUPEL_BELOW_1, "0"),
+    TRAIN("dice_weight", NUMBER, settings.dice_weight, CUPEL_ABOVE_0, DBL_MAX, "1"),
     TRAIN("optimizer", ITEM, optimizer, 0, 0, NULL),
     TRAIN("schedule", ITEM, schedule, 0, 0, ""),
     TRAIN("warmup", INT, settings.warmup, 0, MAX_STEPS, "0"),
@@ -235,7 +238,7 @@ static enum cupel_status gan_read(struct cupel_model *model, const struct cupel_
 
 /* Whether the loss compares with a target, which can be smoothed and swapped. */
 static bool has_targets(enum cupel_loss loss) {
-    return loss != CUPEL_LOSS_HINGE && loss != CUPEL_LOSS_WASSERSTEIN;
+    return loss != CUPEL_LOSS_HINGE && loss != CUPEL_LOSS_WASSERSTEIN && loss != CUPEL_LOSS_DICE;
 }
 
 static enum cupel_status loss_read(struct cupel_model *model, const struct cupel_yaml_item *item,
@@ -245,6 +248,23 @@ static enum cupel_status loss_read(struct cupel_model *model, const struct cupel
     int index = 0;
     if (item) CUPEL_TRY(cupel_field_read(&model->yaml, item, &field, &index, error));
     model->train.loss = (enum cupel_loss)((int)task_losses[model->task].first + index);
+    return CUPEL_OK;
+}
+
+static enum cupel_status check_loss(const struct cupel_model *model, const struct cupel_yaml_item *item,
+                                    struct cupel_error *error) {
+    const struct cupel_yaml *yaml = &model->yaml;
+    const struct cupel_train_settings *train = &model->train;
+    const struct cupel_yaml_item *weight = cupel_yaml_find(item, "dice_weight");
+    if (train->label_smoothing > 0 && !has_targets(train->loss))
+        return cupel_yaml_fail(yaml, cupel_yaml_find(item, "label_smoothing"), error,
+                               "the loss has no targets to smooth; remove 'label_smoothing'");
+    if (train->gan.noisy_labels > 0 && !has_targets(train->loss))
+        return cupel_yaml_fail(yaml, cupel_yaml_find(item, "noisy_labels"), error,
+                               "the loss has no targets to swap; remove 'noisy_labels'");
+    if (weight && train->loss != CUPEL_LOSS_CROSS_ENTROPY_DICE)
+        return cupel_yaml_fail(yaml, weight->key, error,
+                               "'dice_weight' belongs to `loss: cross_entropy_dice`; remove it");
     return CUPEL_OK;
 }
 
@@ -268,12 +288,7 @@ enum cupel_status train_read(struct cupel_model *model, const struct cupel_yaml_
     if (items.early_stopping)
         CUPEL_TRY(cupel_fields_read(yaml, items.early_stopping->key, items.early_stopping, "early_stopping",
                                     early_stopping_fields, COUNT(early_stopping_fields), train, error));
-    if (train->label_smoothing > 0 && !has_targets(train->loss))
-        return cupel_yaml_fail(yaml, cupel_yaml_find(item, "label_smoothing"), error,
-                               "the loss has no targets to smooth; remove 'label_smoothing'");
-    if (train->gan.noisy_labels > 0 && !has_targets(train->loss))
-        return cupel_yaml_fail(yaml, cupel_yaml_find(item, "noisy_labels"), error,
-                               "the loss has no targets to swap; remove 'noisy_labels'");
+    CUPEL_TRY(check_loss(model, item, error));
     if (!train->epochs && !train->steps)
         return cupel_yaml_fail(yaml, item->key, error, "train has no end; add `epochs: ...` or `steps: ...`");
     return gan_read(model, item, &items, error);

@@ -19,6 +19,19 @@ bool check_bias(struct node *node, int64_t channels) {
     return true;
 }
 
+bool check_logits(struct node *node) {
+    const struct cupel_tensor *logits = node->in[0], *labels = node->in[1];
+    const int rank = logits->shape.rank;
+    if (!is_real(logits) || rank < 2 || rank > 4)
+        return node_fail(node, "the logits must be floating-point [N, C] or [N, C, H, W]");
+    bool fits = labels->dtype == CUPEL_I32 && labels->shape.rank == rank - 1;
+    for (int i = 0; fits && i < rank - 1; i++)
+        fits = labels->shape.dim[i] == logits->shape.dim[i == 0 ? 0 : i + 1];
+    if (!fits)
+        return node_fail(node, "the labels must be i32 with the logits' shape less the axis of classes");
+    return true;
+}
+
 bool check_window(struct node *node, int axis, const struct window *window, int64_t *places) {
     const char *name = axis == 0 ? "height" : "width";
     const int stride = window->stride, pad = window->pad, dilation = window->dilation;

@@ -14,6 +14,9 @@ bool check_bias(struct node *node, int64_t channels);
 /* The last input must be the state that cupel_rng returns. */
 bool check_rng(struct node *node);
 
+/* Input 0 must be logits [N, C], [N, C, L] or [N, C, H, W], input 1 labels, i32, of the same shape without the classes. */
+bool check_logits(struct node *node);
+
 /* A kernel that slides along one axis of an image. */
 struct window {
     int64_t size, kernel;

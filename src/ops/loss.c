@@ -1,31 +1,23 @@
 /* Losses of classification, fused: one op from logits to a scalar, one more for its gradient. */
-#include "graph/node.h"
+#include "ops/check.h"
 
 /* ---- cross entropy ---- */
 
-static bool check_labels(struct node *node) {
-    const struct cupel_tensor *logits = node->in[0], *labels = node->in[1];
+static bool check_smoothed(struct node *node) {
     const double smoothing = node->attr.number.a;
-    const int rank = logits->shape.rank;
-    if (!is_real(logits) || rank < 2 || rank > 4)
-        return node_fail(node, "the logits must be floating-point [N, C] or [N, C, H, W]");
-    bool fits = labels->dtype == CUPEL_I32 && labels->shape.rank == rank - 1;
-    for (int i = 0; fits && i < rank - 1; i++)
-        fits = labels->shape.dim[i] == logits->shape.dim[i == 0 ? 0 : i + 1];
-    if (!fits)
-        return node_fail(node, "the labels must be i32 with the logits' shape less the axis of classes");
+    if (!check_logits(node)) return false;
     if (!(smoothing >= 0 && smoothing <= 1))
         return node_fail(node, "smoothing must be from 0 to 1, not %g", smoothing);
     return true;
 }
 
 bool infer_cross_entropy(struct node *node) {
-    return check_labels(node) && node_out(node, node->in[0]->dtype, &CUPEL_SCALAR);
+    return check_smoothed(node) && node_out(node, node->in[0]->dtype, &CUPEL_SCALAR);
 }
 
 bool infer_cross_entropy_grad(struct node *node) {
     const struct cupel_tensor *logits = node->in[0], *dloss = node->in[2];
-    if (!check_labels(node)) return false;
+    if (!check_smoothed(node)) return false;
     if (dloss->dtype != logits->dtype || dloss->shape.rank != 0)
         return node_fail(node, "the loss's gradient must be a scalar like the logits");
     return node_out(node, logits->dtype, &logits->shape);

@@ -33,3 +33,21 @@ struct cupel_tensor *cupel_kl_gaussian(struct cupel_tensor *mean, struct cupel_t
     struct cupel_tensor *sum = cupel_sum(cupel_sub(logs, cupel_power(mean, 2)), CUPEL_ALL_AXES, false);
     return cupel_scale(sum, -0.5 / (double)mean->shape.dim[0], 0);
 }
+
+struct cupel_tensor *cupel_dice(struct cupel_tensor *logits, struct cupel_tensor *labels, int ignore,
+                                double eps) {
+    if (!logits || !labels) return NULL;
+    if (logits->shape.rank < 2 || logits->shape.rank > 4)
+        return graph_fail(logits->node->graph, "dice",
+                          "the logits must be [N, C], [N, C, L] or [N, C, H, W]");
+    const unsigned all_but_classes = ((1u << logits->shape.rank) - 1) & ~2u;
+    struct cupel_tensor *softmax = cupel_softmax(logits, 1),
+                        *target = cupel_one_hot(labels, logits->shape.dim[1], ignore);
+    /* What is to be ignored is of no class. */
+    struct cupel_tensor *counted = cupel_mul(softmax, cupel_sum(target, 2, true));
+    struct cupel_tensor *both = cupel_sum(cupel_mul(softmax, target), all_but_classes, false);
+    struct cupel_tensor *squares = cupel_add(cupel_sum(cupel_mul(softmax, counted), all_but_classes, false),
+                                             cupel_sum(target, all_but_classes, false));
+    struct cupel_tensor *dice = cupel_div(cupel_scale(both, 2, eps), cupel_scale(squares, 1, eps));
+    return cupel_scale(cupel_mean(dice, CUPEL_ALL_AXES, false), -1, 1);
+}

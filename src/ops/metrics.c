@@ -1,24 +1,15 @@
 /* Metrics of classification, counted on the device. */
-#include "graph/node.h"
-
-static bool check_rows(struct node *node) {
-    const struct cupel_tensor *logits = node->in[0], *labels = node->in[1];
-    if (!is_real(logits) || logits->shape.rank != 2)
-        return node_fail(node, "the logits must be floating-point [N, C]");
-    if (labels->dtype != CUPEL_I32 || !cupel_shape_equal(&labels->shape, &CUPEL_SHAPE(logits->shape.dim[0])))
-        return node_fail(node, "the labels must be i32 [%lld]", (long long)logits->shape.dim[0]);
-    return true;
-}
+#include "ops/check.h"
 
 bool infer_correct(struct node *node) {
     const long long k = (long long)node->attr.number.n;
-    if (!check_rows(node)) return false;
+    if (!check_logits(node)) return false;
     if (k < 1) return node_fail(node, "k must be at least 1, not %lld", k);
     return node_out(node, node->in[0]->dtype, &CUPEL_SCALAR);
 }
 
 bool infer_confusion(struct node *node) {
-    if (!check_rows(node)) return false;
+    if (!check_logits(node)) return false;
     const int64_t classes = node->in[0]->shape.dim[1];
     return node_out(node, CUPEL_I32, &CUPEL_SHAPE(classes, classes));
 }

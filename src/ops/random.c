@@ -128,3 +128,12 @@ void grad_cutout(const struct node *node, struct cupel_tensor *const *dy, const 
     (void)need;
     dx[0] = NODE_ADD(cutout, &node->attr, dy[0], node->in[1]);
 }
+
+struct cupel_tensor *cupel_move_alike(struct cupel_tensor *x, const struct cupel_tensor *moved) {
+    if (!x || !moved) return NULL;
+    const struct node *node = moved->node;
+    const bool moves = node->op == OP_random_flip || node->op == OP_random_crop || node->op == OP_cutout;
+    if (!moves && node->op != OP_color_jitter) return x;
+    x = cupel_move_alike(x, node->in[0]);
+    return moves ? node_add_list(node->op, (struct cupel_tensor *[]){x, node->in[1]}, 2, &node->attr) : x;
+}

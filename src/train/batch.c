@@ -75,6 +75,15 @@ static struct cupel_tensor *all_images(const struct setup *setup, struct cupel_g
     return cupel_state(graph, samples->images, CUPEL_U8, &shape, NULL);
 }
 
+static struct cupel_tensor *all_labels(const struct setup *setup, struct cupel_graph *graph,
+                                       const struct samples *samples) {
+    const int64_t *dim = setup->data->shape.dim;
+    if (setup_segments(setup))
+        return cupel_state(graph, samples->labels, CUPEL_U8, &CUPEL_SHAPE(samples->rows, 1, dim[1], dim[2]),
+                           NULL);
+    return cupel_state(graph, samples->labels, CUPEL_I32, &CUPEL_SHAPE(samples->rows), NULL);
+}
+
 /* All splits stage whole batches and remainders in one place. */
 static struct cupel_tensor *staged_batch(const struct setup *setup, struct cupel_graph *graph,
                                          int64_t batch) {
@@ -95,10 +104,7 @@ struct cupel_tensor *batch_next(const struct setup *setup, struct cupel_graph *g
     struct cupel_tensor *pixels = samples->from
                                       ? staged_batch(setup, graph, batch)
                                       : cupel_gather(all_images(setup, graph, samples), order, cursor, batch);
-    if (labels)
-        *labels =
-            cupel_gather(cupel_state(graph, samples->labels, CUPEL_I32, &CUPEL_SHAPE(samples->rows), NULL),
-                         order, cursor, batch);
+    if (labels) *labels = cupel_gather(all_labels(setup, graph, samples), order, cursor, batch);
     cupel_advance(cursor, batch);
     return batch_normalise(setup, pixels);
 }

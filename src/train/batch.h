@@ -5,8 +5,8 @@
 #include "cupel/data.h"
 #include "train/setup.h"
 
-/* A split as states of the store: `images` u8 [rows, C, H, W] and `labels` i32 [rows] may hold more than the
- * split, whose samples are the rows order[0..count). The cursor, i64 [1], is the place in `order` of the next
+/* A split as states of the store: `images` u8 [rows, C, H, W] and `labels` i32 [rows] (or masks, u8 [rows, 1, H, W] with 1 + the
+ * class of each pixel and 0 for none, as cupel_mask_labels takes them) may hold more than the split, whose samples are the rows order[0..count). The cursor, i64 [1], is the place in `order` of the next
  * batch.
  *
  * Images that do not go to the device are sent to STAGED_IMAGES, a step's at a time, by a feed. `labels` is NULL where nothing
@@ -27,14 +27,16 @@ struct cupel_shape batch_shape(const struct cupel_shape *sample, int64_t batch);
 /* Pixels, u8 [N, data.shape], to normalised numbers. */
 struct cupel_tensor *batch_normalise(const struct setup *setup, struct cupel_tensor *pixels);
 
-/* The next batch of a split, normalised, with its labels, i32 [batch], unless `labels` is NULL; and the cursor behind it. */
+enum { NO_LABEL = -1 };
+
+/* The next batch of a split, normalised, with its rows of the labels' state, unless `labels` is NULL; and the cursor behind it. */
 struct cupel_tensor *batch_next(const struct setup *setup, struct cupel_graph *graph,
                                 const struct samples *samples, int64_t batch, struct cupel_tensor **labels);
 
 /* What the model's `augment` does to normalised images, but for mixing them. */
 struct cupel_tensor *batch_augment(const struct setup *setup, struct cupel_tensor *images);
 
-/* What images are trained to be: their labels, i32 [N]; or, where they are mixtures, these to the part `share`, a real scalar,
+/* What images are trained to be: their labels, i32 [N], or those of their pixels, [N, H, W], NO_LABEL where one has none; or, where they are mixtures, these to the part `share`, a real scalar,
  * and `others` to the rest. Both are NULL where they are not. */
 struct targets {
     struct cupel_tensor *labels, *others, *share;

@@ -3,7 +3,7 @@
 #include "graph/node.h"
 #include "model/model.h"
 
-enum { NO_LABEL = -100 }; /* PyTorch's ignore_index; no data set has it */
+static const double DICE_EPS = 1;
 
 /* The network's outputs for images, in the shape that its input has. */
 static struct cupel_tensor *forward(const struct setup *setup, const struct cupel_parts *parts,
@@ -19,7 +19,12 @@ static struct cupel_tensor *forward(const struct setup *setup, const struct cupe
 
 static struct cupel_tensor *loss_of(const struct setup *setup, struct cupel_tensor *logits,
                                     struct cupel_tensor *labels) {
-    return cupel_cross_entropy(logits, labels, setup->train.label_smoothing, NO_LABEL);
+    const struct cupel_train_settings *train = &setup->train;
+    struct cupel_tensor *dice = NULL;
+    if (train->loss != CUPEL_LOSS_CROSS_ENTROPY) dice = cupel_dice(logits, labels, NO_LABEL, DICE_EPS);
+    if (train->loss == CUPEL_LOSS_DICE) return dice;
+    struct cupel_tensor *loss = cupel_cross_entropy(logits, labels, train->label_smoothing, NO_LABEL);
+    return dice ? cupel_add(loss, cupel_scale(dice, train->dice_weight, 0)) : loss;
 }
 
 static struct cupel_tensor *training_loss(const struct setup *setup, struct cupel_tensor *logits,
@@ -34,6 +39,16 @@ struct cupel_tensor *training_right(struct cupel_tensor *logits, const struct ta
     if (!targets->share) return right;
     return mixed(cupel_step(cupel_scale(targets->share, 1, -0.5)), right,
                  cupel_correct(logits, targets->others, 1));
+}
+
+/* The part of the labels that count; 0 where none does. */
+static struct cupel_tensor *accuracy_of(const struct setup *setup, struct cupel_tensor *right,
+                                        struct cupel_tensor *labels) {
+    if (!labels) return NULL;
+    if (!setup_segments(setup)) return cupel_scale(right, 1.0 / (double)labels->shape.dim[0], 0);
+    /* Labels that count have the weight 1 / their number, others 0. */
+    struct cupel_tensor *weights = NODE_ADD(label_weight, ATTR(number, .n = NO_LABEL), labels);
+    return cupel_mul(right, cupel_max(weights, CUPEL_ALL_AXES, false));
 }
 
 /* ---- steps ---- */
@@ -77,11 +92,13 @@ enum cupel_status training_compile(const struct setup *setup, const struct sampl
     struct training training = {0};
     struct targets targets = {NULL};
     struct cupel_tensor *images = batch_next(setup, graph, samples, batch, &targets.labels);
-    images = batch_mix(setup, batch_augment(setup, images), &targets);
+    images = batch_augment(setup, images);
+    if (setup_segments(setup)) targets.labels = cupel_mask_labels(cupel_move_alike(targets.labels, images));
+    images = batch_mix(setup, images, &targets);
     training_append(setup, graph, images, &targets, epoch_steps, &training);
     struct cupel_tensor *right = training_right(training.logits, &targets);
     metrics_add(graph, TRAIN_METRICS,
-                (struct cupel_tensor *[]){training.loss, cupel_scale(right, 1.0 / (double)batch, 0),
+                (struct cupel_tensor *[]){training.loss, accuracy_of(setup, right, targets.labels),
                                           loss_is_finite(training.loss)},
                 METRICS);
     enum cupel_status status = cupel_compile(setup->store, graph, NULL, 0, &setup->plan, plan, error);
@@ -109,18 +126,19 @@ enum cupel_status evaluation_compile(const struct setup *setup, const struct sam
     if (!graph) return cupel_fail(error, CUPEL_NOMEM, "no memory for the evaluation step");
     int64_t classes = setup->data->classes;
     struct cupel_tensor *labels, *images = batch_next(setup, graph, samples, batch, &labels);
+    if (setup_segments(setup)) labels = cupel_mask_labels(labels);
     struct cupel_tensor *logits = infer(setup, graph, images, average, NULL);
-    int five = classes < 5 ? (int)classes : 5;
-    metrics_add(graph, EVAL_METRICS,
-                (struct cupel_tensor *[]){cupel_scale(loss_of(setup, logits, labels), (double)batch, 0),
-                                          cupel_correct(logits, labels, 1),
-                                          cupel_correct(logits, labels, five)},
-                METRICS);
+    const int count = evaluation_metrics(setup), five = classes < 5 ? (int)classes : 5;
+    struct cupel_tensor *metrics[METRICS] = {cupel_scale(loss_of(setup, logits, labels), (double)batch, 0)};
+    if (count == METRICS) {
+        metrics[METRIC_CORRECT] = cupel_correct(logits, labels, 1);
+        metrics[METRIC_THIRD] = cupel_correct(logits, labels, five);
+    }
+    metrics_add(graph, EVAL_METRICS, metrics, count);
     cupel_assign_add(cupel_state(graph, EVAL_CONFUSION, CUPEL_I32, &CUPEL_SHAPE(classes, classes), NULL),
                      cupel_confusion(logits, labels));
-    struct cupel_tensor *probabilities = cupel_softmax(logits, 1);
-    enum cupel_status status =
-        cupel_compile(setup->store, graph, &probabilities, 1, &setup->plan, plan, error);
+    struct cupel_tensor *output = setup_segments(setup) ? logits : cupel_softmax(logits, 1);
+    enum cupel_status status = cupel_compile(setup->store, graph, &output, 1, &setup->plan, plan, error);
     cupel_graph_free(graph);
     return status;
 }
@@ -146,9 +164,10 @@ enum cupel_status prediction_compile(const struct setup *setup, int64_t batch, e
     struct cupel_shape shape = batch_shape(&setup->data->shape, batch);
     struct cupel_tensor *images =
         batch_normalise(setup, cupel_state(graph, PREDICT_IMAGES, CUPEL_U8, &shape, NULL));
-    struct cupel_tensor *output = kind == PREDICT_FEATURES
-                                      ? features_of(setup, graph, images)
-                                      : cupel_softmax(infer(setup, graph, images, false, NULL), 1);
+    struct cupel_tensor *output = kind == PREDICT_FEATURES ? features_of(setup, graph, images)
+                                                           : infer(setup, graph, images, false, NULL);
+    if (kind == PREDICT_CLASSES) output = cupel_softmax(output, 1);
+    if (kind == PREDICT_LOGITS) output = cupel_flatten(output);
     *prediction =
         (struct prediction){.batch = batch, .width = output ? cupel_tensor_shape(output)->dim[1] : 0};
     enum cupel_status status =

@@ -1,4 +1,4 @@
-/* The graphs of classification: a training step, an evaluation step, and what they are made of. */
+/* The graphs of classification, of images and of pixels: a training step, an evaluation step, and what they are made of. */
 #ifndef CUPEL_TRAIN_CLASSIFY_H
 #define CUPEL_TRAIN_CLASSIFY_H
 
@@ -10,6 +10,10 @@
 enum { METRIC_LOSS, METRIC_CORRECT, METRIC_THIRD, METRICS };
 #define EVAL_METRICS \
     "eval.metrics" /* sums over the samples: loss, right answers, label among the first five */
+/* Of pixels only the loss: there may be more than f32 can count. */
+static inline int evaluation_metrics(const struct setup *setup) {
+    return setup_segments(setup) ? METRIC_LOSS + 1 : METRICS;
+}
 #define EVAL_CONFUSION "eval.confusion" /* i32 [classes, classes] */
 
 /* Tensors of a training step; the arrays, which may be NULL, have room for all layers and parameters. */
@@ -34,14 +38,15 @@ enum cupel_status training_compile(const struct setup *setup, const struct sampl
 void training_point(const float *sums, double steps, struct cupel_training_point *point);
 
 /* Compiles an evaluation step on the next `batch` samples; its output is the probabilities f32 [batch,
- * classes]. `average` takes the averaged weights. */
+ * classes], or the logits of the pixels, [batch, classes, H, W]. `average` takes the averaged weights. */
 enum cupel_status evaluation_compile(const struct setup *setup, const struct samples *samples, int64_t batch,
                                      bool average, struct cupel_plan **plan, struct cupel_error *error);
 
 /* The forward pass of images in the state PREDICT_IMAGES, u8 [batch, data.shape], whose output has `width` numbers of each: the
- * probabilities of the classes, or the classifier's features, which are what goes into its last layer with weights. */
+ * probabilities of the classes, or the classifier's features, which are what goes into its last layer with weights, or the logits
+ * of the pixels, [classes, H, W]. */
 #define PREDICT_IMAGES "predict.images"
-enum prediction_kind { PREDICT_CLASSES, PREDICT_FEATURES };
+enum prediction_kind { PREDICT_CLASSES, PREDICT_FEATURES, PREDICT_LOGITS };
 struct prediction {
     struct cupel_plan *plan;
     int64_t batch, width;

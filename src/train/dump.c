@@ -32,15 +32,24 @@ struct dump {
 
 /* ---- the batch ---- */
 
+/* Of one label for each image, or for each of its pixels. */
+static struct cupel_shape label_shape(const struct dump *dump) {
+    const int64_t *image = dump->setup.data->shape.dim;
+    return setup_segments(&dump->setup) ? CUPEL_SHAPE(dump->count, image[1], image[2])
+                                        : CUPEL_SHAPE(dump->count);
+}
+
 static enum cupel_status read_labels(struct dump *dump, const struct cupel_weight *labels,
                                      struct cupel_error *error) {
-    int64_t classes = dump->setup.data->classes;
-    dump->labels = malloc((size_t)dump->count * sizeof *dump->labels);
+    const int64_t classes = dump->setup.data->classes, count = cupel_shape_count(&labels->shape);
+    dump->labels = malloc((size_t)count * sizeof *dump->labels);
     if (!dump->labels) return cupel_fail(error, CUPEL_NOMEM, "no memory for the batch's labels");
-    for (int64_t i = 0; i < dump->count; i++) {
+    for (int64_t i = 0; i < count; i++) {
         int64_t label = labels->dtype == CUPEL_I32 ? ((const int32_t *)labels->data)[i]
                                                    : ((const int64_t *)labels->data)[i];
-        if (label < 0 || label >= classes)
+        if (setup_segments(&dump->setup) && label == CUPEL_NO_CLASS)
+            label = NO_LABEL;
+        else if (label < 0 || label >= classes)
             return cupel_fail(error, CUPEL_INVALID,
                               "%s: label[%" PRId64 "] is %" PRId64
                               "; the model has the classes 0 to %" PRId64,
@@ -74,7 +83,7 @@ static enum cupel_status read_samples(struct dump *dump, const char *name, const
 
 static enum cupel_status read_batch(struct dump *dump, struct cupel_error *error) {
     const struct setup *setup = &dump->setup;
-    char had[120];
+    char had[120], wanted[120];
     CUPEL_TRY(cupel_weights_load(dump->batch_path, &dump->batch, error));
     CUPEL_TRY(read_samples(dump, "image", &setup->data->shape, &dump->images, error));
     if (dump->gan) {
@@ -87,10 +96,12 @@ static enum cupel_status read_batch(struct dump *dump, struct cupel_error *error
         return cupel_fail(error, CUPEL_INVALID, "%s: there is no tensor 'label'; a batch for %s needs it",
                           dump->batch_path, cupel_model_name(setup->model));
     bool whole = labels->dtype == CUPEL_I32 || labels->dtype == CUPEL_I64;
-    if (!whole || !cupel_shape_equal(&labels->shape, &CUPEL_SHAPE(dump->count)))
-        return cupel_fail(error, CUPEL_INVALID, "%s: 'label' is %s %s; it must be i32 or i64 [%" PRId64 "]",
+    const struct cupel_shape shape = label_shape(dump);
+    if (!whole || !cupel_shape_equal(&labels->shape, &shape))
+        return cupel_fail(error, CUPEL_INVALID, "%s: 'label' is %s %s; it must be i32 or i64 %s",
                           dump->batch_path, cupel_dtype_text(labels->dtype),
-                          cupel_shape_text(&labels->shape, had, sizeof had), dump->count);
+                          cupel_shape_text(&labels->shape, had, sizeof had),
+                          cupel_shape_text(&shape, wanted, sizeof wanted));
     return read_labels(dump, labels, error);
 }
 
@@ -142,7 +153,7 @@ static void append_training(struct dump *dump, struct cupel_graph *graph, struct
 static enum cupel_status compile(struct dump *dump, struct cupel_graph *graph, int outputs,
                                  struct cupel_plan **plan, struct cupel_error *error) {
     const struct setup *setup = &dump->setup;
-    const struct cupel_shape row = CUPEL_SHAPE(dump->count);
+    const struct cupel_shape row = label_shape(dump);
     struct cupel_tensor *images = cupel_state(graph, IMAGES, CUPEL_F32, &dump->images->shape, NULL);
     struct cupel_tensor *labels = dump->labelled ? cupel_state(graph, LABELS, CUPEL_I32, &row, NULL) : NULL;
     (dump->gan ? append_gan : append_training)(dump, graph, images, labels);
@@ -198,7 +209,9 @@ static enum cupel_status fill_store(struct dump *dump, const char *weights, stru
     CUPEL_TRY(cupel_store_write(setup->store, IMAGES, dump->images->data, dump->images->bytes, error));
     if (dump->labelled)
         CUPEL_TRY(cupel_store_write(setup->store, LABELS, dump->labels,
-                                    (size_t)dump->count * sizeof *dump->labels, error));
+                                    (size_t)cupel_shape_count(&(struct cupel_shape[]){label_shape(dump)}[0]) *
+                                        sizeof *dump->labels,
+                                    error));
     if (dump->gan)
         CUPEL_TRY(cupel_store_write(setup->store, NOISE, dump->noise->data, dump->noise->bytes, error));
     if (weights) CUPEL_TRY(load_weights(setup, weights, LOAD_PLAIN, error));

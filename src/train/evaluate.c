@@ -4,6 +4,7 @@
 
 #include "train/feed.h"
 #include "train/load.h"
+#include "train/segment.h"
 #include "train/split.h"
 
 enum cupel_status evaluator_open(const struct setup *setup, const struct samples *samples, bool average,
@@ -83,22 +84,81 @@ static enum cupel_status search_batch(struct cupel_plan *plan, int64_t first, in
     return CUPEL_OK;
 }
 
+/* ---- masks ---- */
+
+/* Keeps the masks of those of a batch's samples that are among the first mask_count. */
+static enum cupel_status keep_masks(const struct setup *setup, struct cupel_plan *plan, int64_t first,
+                                    int64_t batch, struct cupel_evaluation *evaluation,
+                                    struct cupel_error *error) {
+    const int64_t left = evaluation->mask_count - first, here = left < batch ? left : batch;
+    const size_t plane = (size_t)setup_plane(setup),
+                 bytes = (size_t)(batch * evaluation->classes) * plane * sizeof(float);
+    if (here <= 0) return CUPEL_OK;
+    float *logits = malloc(bytes);
+    if (!logits) return cupel_fail(error, CUPEL_NOMEM, "no memory for a batch's logits");
+    const enum cupel_status status = cupel_plan_read(plan, 0, logits, bytes, error);
+    if (!status) segment_masks(setup, logits, here, evaluation->masks + (size_t)first * plane);
+    free(logits);
+    return status;
+}
+
 /* ---- a whole split ---- */
+
+/* Adds what the device has counted, in 32 bits, and lets it begin anew. */
+static enum cupel_status take_confusion(const struct setup *setup, struct cupel_evaluation *evaluation,
+                                        struct cupel_error *error) {
+    const size_t cells = (size_t)(evaluation->classes * evaluation->classes);
+    int32_t *counts = malloc(cells * sizeof *counts);
+    if (!counts) return cupel_fail(error, CUPEL_NOMEM, "no memory for the result of an evaluation");
+    enum cupel_status status =
+        cupel_store_read(setup->store, EVAL_CONFUSION, counts, cells * sizeof *counts, error);
+    for (size_t i = 0; i < cells && !status; i++) evaluation->confusion[i] += counts[i];
+    free(counts);
+    return status ? status : cupel_store_zero(setup->store, EVAL_CONFUSION, error);
+}
 
 static enum cupel_status run_all(const struct setup *setup, const struct evaluator *evaluator, int64_t limit,
                                  const struct search *search, struct cupel_evaluation *evaluation,
                                  struct cupel_error *error) {
-    int64_t count = evaluator->samples.count;
+    const int64_t count = evaluator->samples.count, each = setup_segments(setup) ? setup_plane(setup) : 1;
+    int64_t counted = 0;
     CUPEL_TRY(feed_start(setup, &evaluator->samples, evaluator->order, 0, count, evaluator->batch, error));
     for (int64_t first = 0; first < count; first += evaluator->batch) {
         bool full = count - first >= evaluator->batch;
         struct cupel_plan *plan = full ? evaluator->full : evaluator->rest;
         int64_t batch = full ? evaluator->batch : count - first;
+        if (counted + batch * each > INT32_MAX) {
+            CUPEL_TRY(take_confusion(setup, evaluation, error));
+            counted = 0;
+        }
+        counted += batch * each;
         CUPEL_TRY(feed_next(setup, &evaluator->samples, batch, NULL, error));
         CUPEL_TRY(cupel_run(plan, error));
-        if (limit) CUPEL_TRY(search_batch(plan, first, batch, limit, search, evaluation, error));
+        if (setup_segments(setup))
+            CUPEL_TRY(keep_masks(setup, plan, first, batch, evaluation, error));
+        else if (limit)
+            CUPEL_TRY(search_batch(plan, first, batch, limit, search, evaluation, error));
     }
-    return CUPEL_OK;
+    return take_confusion(setup, evaluation, error);
+}
+
+/* Room for what is found, of which `limit` is the most wrong answers or masks. */
+static enum cupel_status make_room(const struct setup *setup, int64_t limit,
+                                   struct cupel_evaluation *evaluation, struct cupel_error *error) {
+    const size_t classes = (size_t)evaluation->classes, plane = (size_t)setup_plane(setup);
+    const bool segments = setup_segments(setup);
+    evaluation->confusion = calloc(classes * classes, sizeof *evaluation->confusion);
+    bool made = evaluation->confusion;
+    if (segments) {
+        evaluation->class_iou = calloc(classes, sizeof *evaluation->class_iou);
+        evaluation->masks = malloc((size_t)limit * plane + 1);
+        evaluation->mask_count = limit;
+        made = made && evaluation->class_iou && evaluation->masks;
+    } else if (limit) {
+        evaluation->mistakes = calloc((size_t)limit, sizeof *evaluation->mistakes);
+        made = made && evaluation->mistakes;
+    }
+    return made ? CUPEL_OK : cupel_fail(error, CUPEL_NOMEM, "no memory for the result of an evaluation");
 }
 
 static enum cupel_status measure(struct setup *setup, const struct evaluator *evaluator, int64_t limit,
@@ -106,23 +166,20 @@ static enum cupel_status measure(struct setup *setup, const struct evaluator *ev
                                  struct cupel_error *error) {
     const struct samples *samples = &evaluator->samples;
     struct cupel_store *store = setup->store;
-    float metrics[METRICS];
-    size_t cells = (size_t)(evaluation->classes * evaluation->classes);
-    evaluation->confusion = calloc(cells, sizeof *evaluation->confusion);
-    evaluation->mistakes = limit ? calloc((size_t)limit, sizeof *evaluation->mistakes) : NULL;
-    if (!evaluation->confusion || (limit && !evaluation->mistakes))
-        return cupel_fail(error, CUPEL_NOMEM, "no memory for the result of an evaluation");
-    if (limit) CUPEL_TRY(search_start(setup, evaluator, search, error));
+    float metrics[METRICS] = {0};
+    CUPEL_TRY(make_room(setup, limit, evaluation, error));
+    if (evaluation->mistakes) CUPEL_TRY(search_start(setup, evaluator, search, error));
     CUPEL_TRY(cupel_store_zero(store, samples->cursor, error));
     CUPEL_TRY(cupel_store_zero(store, EVAL_METRICS, error));
     CUPEL_TRY(cupel_store_zero(store, EVAL_CONFUSION, error));
     CUPEL_TRY(run_all(setup, evaluator, limit, search, evaluation, error));
-    CUPEL_TRY(cupel_store_read(store, EVAL_METRICS, metrics, sizeof metrics, error));
-    CUPEL_TRY(cupel_store_read(store, EVAL_CONFUSION, evaluation->confusion, cells * sizeof(int32_t), error));
+    CUPEL_TRY(cupel_store_read(store, EVAL_METRICS, metrics,
+                               (size_t)evaluation_metrics(setup) * sizeof *metrics, error));
     double count = (double)samples->count;
     evaluation->loss = (double)metrics[METRIC_LOSS] / count;
     evaluation->accuracy = (double)metrics[METRIC_CORRECT] / count;
     evaluation->top5 = (double)metrics[METRIC_THIRD] / count;
+    if (setup_segments(setup)) segment_measure(evaluation);
     return CUPEL_OK;
 }
 
@@ -141,6 +198,8 @@ enum cupel_status evaluator_run(struct setup *setup, const struct evaluator *eva
 void cupel_evaluation_free(struct cupel_evaluation *evaluation) {
     free(evaluation->confusion);
     free(evaluation->mistakes);
+    free(evaluation->class_iou);
+    free(evaluation->masks);
     *evaluation = (struct cupel_evaluation){0};
 }
 
@@ -166,7 +225,8 @@ enum cupel_status cupel_evaluate(const struct cupel_model *model, const struct c
     struct evaluator evaluator = {0};
     *evaluation = (struct cupel_evaluation){0};
     CUPEL_TRY(setup_open(model, options, &setup, error));
-    enum cupel_status status = setup_task(&setup, CUPEL_TASK_CLASSIFY, "evaluated", error);
+    enum cupel_status status = CUPEL_OK;
+    if (!setup_segments(&setup)) status = setup_task(&setup, CUPEL_TASK_CLASSIFY, "evaluated", error);
     if (status == CUPEL_OK) status = split_open(&setup, &dataset, error);
     if (status == CUPEL_OK)
         status = evaluate_test(&setup, weights, mistakes, &dataset, &evaluator, evaluation, error);

@@ -16,7 +16,7 @@ enum cupel_status evaluator_open(const struct setup *setup, const struct samples
                                  struct evaluator *evaluator, struct cupel_error *error);
 void evaluator_close(struct evaluator *evaluator);
 
-/* Measures the whole split; at most `mistakes` wrong answers are returned. */
+/* Measures the whole split; at most `mistakes` wrong answers, or masks, are returned. */
 enum cupel_status evaluator_run(struct setup *setup, const struct evaluator *evaluator, int64_t mistakes,
                                 struct cupel_evaluation *evaluation, struct cupel_error *error);
 

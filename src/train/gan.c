@@ -104,9 +104,7 @@ static struct cupel_tensor *judge_loss(const struct gan *gan, struct cupel_tenso
         return cupel_scale(mean(outputs), sign, 0);
     case CUPEL_LOSS_LEAST_SQUARES:
         return cupel_mse(outputs, targets(gan, outputs, target, other));
-    case CUPEL_LOSS_CROSS_ENTROPY:
-    case CUPEL_LOSS_MINIMAX:
-    case CUPEL_LOSS_NONSATURATING:
+    default:
         break;
     }
     return cupel_bce_with_logits(outputs, targets(gan, outputs, target, other));
@@ -124,8 +122,7 @@ static struct cupel_tensor *fool_loss(const struct gan *gan, struct cupel_tensor
         return cupel_mse(outputs, cupel_fill(gan->graph, shape, 1));
     case CUPEL_LOSS_MINIMAX:
         return cupel_scale(cupel_bce_with_logits(outputs, cupel_fill(gan->graph, shape, 0)), -1, 0);
-    case CUPEL_LOSS_CROSS_ENTROPY:
-    case CUPEL_LOSS_NONSATURATING:
+    default:
         break;
     }
     return cupel_bce_with_logits(outputs, cupel_fill(gan->graph, shape, 1));

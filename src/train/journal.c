@@ -89,6 +89,7 @@ static bool add_evaluation(struct cupel_history *history, const cJSON *object, b
         .loss = number(object, validation ? "validation_loss" : "test_loss"),
         .accuracy = number(object, validation ? "validation_accuracy" : "test_accuracy"),
         .top5 = number(object, validation ? "validation_top5" : "test_top5"),
+        .iou = number(object, validation ? "validation_iou" : "test_iou"),
         .time = number(object, "time_s"),
     };
     return true;
@@ -268,21 +269,44 @@ enum cupel_status journal_training(struct journal *journal, const struct cupel_t
     return jsonl_end(journal->lines, error);
 }
 
+/* Of segmentation: a list in metrics.jsonl, for TensorBoard a number for each class that has one. */
+static enum cupel_status add_class_iou(struct journal *journal, const char *split, int64_t step,
+                                       const struct cupel_evaluation *evaluation, struct cupel_error *error) {
+    char name[60];
+    snprintf(name, sizeof name, "%s_class_iou", split);
+    jsonl_numbers(journal->lines, name, evaluation->class_iou, evaluation->classes);
+    for (int64_t c = 0; c < evaluation->classes; c++) {
+        snprintf(name, sizeof name, "%s/class_iou_%d", split, (int)c);
+        if (!isnan(evaluation->class_iou[c]))
+            CUPEL_TRY(tensorboard_scalar(journal->board, name, step, (float)evaluation->class_iou[c], error));
+    }
+    return CUPEL_OK;
+}
+
 enum cupel_status journal_evaluation(struct journal *journal, const struct cupel_evaluation_point *point,
-                                     struct cupel_error *error) {
-    static const char *const names[2][3][2] = {
-        {{"test_loss", "test/loss"}, {"test_accuracy", "test/accuracy"}, {"test_top5", "test/top5"}},
-        {{"validation_loss", "validation/loss"},
-         {"validation_accuracy", "validation/accuracy"},
-         {"validation_top5", "validation/top5"}},
+                                     const struct cupel_evaluation *evaluation, struct cupel_error *error) {
+    const bool segments = evaluation->class_iou;
+    const char *split = point->validation ? "validation" : "test";
+    const struct {
+        const char *name;
+        double value;
+        bool there;
+    } numbers[] = {
+        {"loss", point->loss, true},
+        {"accuracy", point->accuracy, true},
+        {"top5", point->top5, !segments},
+        {"iou", point->iou, segments},
     };
-    const double values[3] = {point->loss, point->accuracy, point->top5};
     jsonl_integer(journal->lines, "step", point->step);
     jsonl_integer(journal->lines, "epoch", point->epoch);
-    for (int i = 0; i < 3; i++) {
-        const char *const *name = names[point->validation][i];
-        CUPEL_TRY(add(journal, name[0], name[1], point->step, values[i], error));
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        char key[40], tag[40];
+        if (!numbers[i].there) continue;
+        snprintf(key, sizeof key, "%s_%s", split, numbers[i].name);
+        snprintf(tag, sizeof tag, "%s/%s", split, numbers[i].name);
+        CUPEL_TRY(add(journal, key, tag, point->step, numbers[i].value, error));
     }
+    if (segments) CUPEL_TRY(add_class_iou(journal, split, point->step, evaluation, error));
     jsonl_number(journal->lines, "time_s", point->time);
     return jsonl_end(journal->lines, error);
 }

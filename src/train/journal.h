@@ -18,8 +18,9 @@ enum cupel_status journal_open(const char *directory, int64_t step, unsigned kin
 
 enum cupel_status journal_training(struct journal *journal, const struct cupel_training_point *point,
                                    struct cupel_error *error);
+/* The point, and of the evaluation that it tells of what points have no place for: the IoU of each class. */
 enum cupel_status journal_evaluation(struct journal *journal, const struct cupel_evaluation_point *point,
-                                     struct cupel_error *error);
+                                     const struct cupel_evaluation *evaluation, struct cupel_error *error);
 
 enum cupel_status journal_sample(struct journal *journal, const struct cupel_sample_point *point,
                                  struct cupel_error *error);

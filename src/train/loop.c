@@ -40,6 +40,7 @@ static enum cupel_status measure(struct loop *loop, const struct evaluator *eval
         .loss = evaluation->loss,
         .accuracy = evaluation->accuracy,
         .top5 = evaluation->top5,
+        .iou = evaluation->iou,
         .time = clock_now() - loop->meter.start,
     };
     meter_skip(loop);
@@ -49,7 +50,7 @@ static enum cupel_status measure(struct loop *loop, const struct evaluator *eval
                           ": the loss of the evaluation is infinite or NaN; a lower lr, a warm-up "
                           "or `clip_norm` may help",
                           point.step);
-    if (loop->journal) CUPEL_TRY(journal_evaluation(loop->journal, &point, error));
+    if (loop->journal) CUPEL_TRY(journal_evaluation(loop->journal, &point, evaluation, error));
     if (watcher->evaluated) watcher->evaluated(watcher->context, &point);
     return CUPEL_OK;
 }
@@ -61,6 +62,11 @@ static enum cupel_status measure_test(struct loop *loop, struct cupel_error *err
     return measure(loop, &loop->test, &loop->result->evaluation, error);
 }
 
+/* What best weights are chosen by. */
+static double merit(const struct cupel_evaluation *evaluation) {
+    return evaluation->class_iou ? evaluation->iou : evaluation->accuracy;
+}
+
 /* Measures the split that decides, and takes the result into account. */
 static enum cupel_status judge(struct loop *loop, struct cupel_error *error) {
     struct cupel_evaluation held = {0};
@@ -70,7 +76,7 @@ static enum cupel_status judge(struct loop *loop, struct cupel_error *error) {
     const struct cupel_evaluation *evaluation = validates ? &held : &loop->result->evaluation;
     bool best =
         status == CUPEL_OK && verdict_add(&loop->state.verdict, &loop->schedules[CUPEL_ROLE_CLASSIFIER],
-                                          evaluation->loss, evaluation->accuracy);
+                                          evaluation->loss, merit(evaluation));
     cupel_evaluation_free(&held);
     if (best && loop->options->out)
         status = checkpoint_save_best(&loop->setup, &loop->state, loop->options->out, error);
@@ -170,8 +176,8 @@ enum cupel_status loop_run(struct loop *loop, struct cupel_error *error) {
     result->best_accuracy = loop->state.verdict.accuracy;
     if (result->stopped || !loop->program->evaluates) return CUPEL_OK;
     CUPEL_TRY(measure_test(loop, error));
-    if (loop->division.validation_count == 0 && result->evaluation.accuracy > result->best_accuracy) {
-        result->best_accuracy = result->evaluation.accuracy;
+    if (loop->division.validation_count == 0 && merit(&result->evaluation) > result->best_accuracy) {
+        result->best_accuracy = merit(&result->evaluation);
         if (loop->options->out)
             return checkpoint_save_best(&loop->setup, &loop->state, loop->options->out, error);
     }

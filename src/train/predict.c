@@ -68,6 +68,14 @@ enum cupel_status cupel_predict(const struct cupel_model *model, const struct cu
 
 /* ---- rehearsal ---- */
 
+/* `bytes` has room for masks. */
+static enum cupel_status fill_masks(struct setup *setup, const struct samples *samples, uint8_t *bytes,
+                                    struct cupel_error *error) {
+    const size_t count = (size_t)(samples->rows * setup_plane(setup));
+    for (size_t i = 0; i < count; i++) bytes[i] = (uint8_t)(1 + bytes[i] % setup->data->classes);
+    return cupel_store_write(setup->store, samples->labels, bytes, count, error);
+}
+
 static enum cupel_status fill_samples(struct setup *setup, const struct samples *samples,
                                       struct cupel_error *error) {
     size_t bytes = (size_t)(samples->rows * cupel_shape_count(&setup->data->shape));
@@ -78,6 +86,7 @@ static enum cupel_status fill_samples(struct setup *setup, const struct samples 
     struct philox philox = philox_start((uint64_t)setup->train.seed, PHILOX_INIT, 0, 0);
     for (size_t i = 0; i < bytes; i++) pixels[i] = (uint8_t)philox_word(&philox, i);
     enum cupel_status status = cupel_store_write(setup->store, samples->images, pixels, bytes, error);
+    if (status == CUPEL_OK && setup_segments(setup)) status = fill_masks(setup, samples, pixels, error);
     free(pixels);
     return status ? status : split_order(setup, samples, NULL, 0, error);
 }
@@ -88,7 +97,7 @@ static enum cupel_status rehearse(struct setup *setup, bool training, struct cup
     struct samples samples = split_test(setup_step_images(setup));
     const int64_t batch = setup->train.batch;
     if (!training) {
-        CUPEL_TRY(setup_task(setup, CUPEL_TASK_CLASSIFY, "evaluated", error));
+        if (!setup_segments(setup)) CUPEL_TRY(setup_task(setup, CUPEL_TASK_CLASSIFY, "evaluated", error));
         CUPEL_TRY(evaluation_compile(setup, &samples, batch, false, plan, error));
         return fill_samples(setup, &samples, error);
     }

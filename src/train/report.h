@@ -2,6 +2,8 @@
 #ifndef CUPEL_TRAIN_REPORT_H
 #define CUPEL_TRAIN_REPORT_H
 
+#include "cupel/data.h"
+#include "cupel/image.h"
 #include "cupel/report.h"
 #include "train/page.h"
 
@@ -29,6 +31,18 @@ struct curve {
 /* A chart of at most 3 curves, of which those behind the first are left out where nothing was measured. */
 void report_chart(struct report *report, const char *title, const char *unit, const struct curve *curves,
                   size_t count);
+
+/* The name of a class, or its number where the model gives no names. */
+void report_class(struct report *report, int64_t class);
+
+/* An image, which the page then holds; and one of the test split. */
+enum cupel_status report_picture(struct report *report, const struct cupel_image *image,
+                                 struct cupel_error *error);
+enum cupel_status report_sample(struct report *report, const struct cupel_dataset *dataset, int64_t index,
+                                struct cupel_error *error);
+
+/* Of a segmenter: a table of the classes, and test images with their masks and the predicted ones. */
+enum cupel_status report_masks(struct report *report, struct cupel_error *error);
 
 /* What a task adds: tiles, and everything between them and the facts. */
 void report_classify_tiles(struct report *report);

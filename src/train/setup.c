@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/model.h"
 #include "plan/backend.h"
 #include "train/feed.h"
 
@@ -32,12 +33,11 @@ const char *range_name(const struct learner *learner, const char *prefix, char *
 
 enum cupel_status setup_task(const struct setup *setup, enum cupel_task task, const char *what,
                              struct cupel_error *error) {
-    static const char *const words[] = {[CUPEL_TASK_CLASSIFY] = "classify", [CUPEL_TASK_GAN] = "gan"};
     const enum cupel_task had = cupel_model_task(setup->model);
     if (had == task) return CUPEL_OK;
     return cupel_fail(error, CUPEL_UNSUPPORTED,
                       "%s: a model of `task: %s` cannot be %s; give one of `task: %s`",
-                      cupel_model_name(setup->model), words[had], what, words[task]);
+                      cupel_model_name(setup->model), task_words[had], what, task_words[task]);
 }
 
 void setup_note(const struct setup *setup, const char *format, ...) {
@@ -100,6 +100,7 @@ struct cupel_dataset_spec setup_spec(const struct cupel_model *model,
         .path = options->data ? options->data : data->path,
         .shape = {data->shape.dim[0], data->shape.dim[1], data->shape.dim[2]},
         .classes = data->classes,
+        .masks = cupel_model_task(model) == CUPEL_TASK_SEGMENT,
         .train_only = cupel_model_task(model) == CUPEL_TASK_GAN,
         .resize = data->resize,
         .cache = data->cache,

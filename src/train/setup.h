@@ -55,6 +55,16 @@ const char *range_name(const struct learner *learner, const char *prefix, char *
 /* Counts the updates of a network that has several in a step, i64 [1]: UPDATE_COUNT.NETWORK. */
 #define UPDATE_COUNT "optimizer.updates"
 
+/* Whether labels are masks. */
+static inline bool setup_segments(const struct setup *setup) {
+    return setup->spec.masks;
+}
+
+/* Pixels of an image in each channel. */
+static inline int64_t setup_plane(const struct setup *setup) {
+    return setup->data->shape.dim[1] * setup->data->shape.dim[2];
+}
+
 /* Images that a training step takes. */
 static inline int64_t setup_step_images(const struct setup *setup) {
     return setup->train.batch * setup->train.gan.discriminator_steps;

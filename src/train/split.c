@@ -129,6 +129,21 @@ enum cupel_status split_place(struct setup *setup, const char *name, const struc
     return feed_open(setup, error);
 }
 
+void split_shift(uint8_t *masks, int64_t count) {
+    for (int64_t i = 0; i < count; i++) masks[i] = (uint8_t)(masks[i] + 1); /* CUPEL_NO_CLASS becomes 0 */
+}
+
+static enum cupel_status upload_labels(struct setup *setup, const struct samples *samples,
+                                       struct cupel_dataset_split *split, struct cupel_error *error) {
+    const int64_t pixels = split->count * setup_plane(setup);
+    if (!samples->labels) return CUPEL_OK;
+    if (!setup_segments(setup))
+        return cupel_store_write(setup->store, samples->labels, split->labels,
+                                 (size_t)split->count * sizeof *split->labels, error);
+    split_shift(split->masks, pixels);
+    return cupel_store_write(setup->store, samples->labels, split->masks, (size_t)pixels, error);
+}
+
 enum cupel_status split_upload(struct setup *setup, const struct samples *samples,
                                struct cupel_dataset_split *split, struct cupel_error *error) {
     if (!samples->from) {
@@ -137,11 +152,11 @@ enum cupel_status split_upload(struct setup *setup, const struct samples *sample
         free(split->images);
         split->images = NULL;
     }
-    if (samples->labels)
-        CUPEL_TRY(cupel_store_write(setup->store, samples->labels, split->labels,
-                                    (size_t)split->count * sizeof *split->labels, error));
+    CUPEL_TRY(upload_labels(setup, samples, split, error));
     free(split->labels);
+    free(split->masks);
     split->labels = NULL;
+    split->masks = NULL;
     return CUPEL_OK;
 }
 

@@ -35,6 +35,9 @@ struct samples split_test(int64_t count);
 enum cupel_status split_place(struct setup *setup, const char *name, const struct cupel_dataset_split *split,
                               struct samples *samples, struct cupel_error *error);
 
+/* Turns masks of a data set into those of the store: see struct samples. */
+void split_shift(uint8_t *masks, int64_t count);
+
 /* Copies labels and, unless a feed sends them, images into the store's states, which plans have declared, and
  * frees what was copied on the host. */
 enum cupel_status split_upload(struct setup *setup, const struct samples *samples,

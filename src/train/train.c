@@ -164,7 +164,7 @@ static enum cupel_status resume(struct loop *loop, struct cupel_error *error) {
 }
 
 static unsigned journal_kinds(const struct setup *setup) {
-    if (cupel_model_task(setup->model) == CUPEL_TASK_CLASSIFY) return JOURNAL_CLASSIFY;
+    if (cupel_model_task(setup->model) != CUPEL_TASK_GAN) return JOURNAL_CLASSIFY;
     return JOURNAL_GAN | (setup->learner_count > CUPEL_ROLE_CODE ? JOURNAL_CODE : 0);
 }
 
@@ -213,6 +213,7 @@ static enum cupel_status prepare(struct loop *loop, struct cupel_error *error) {
 static const struct program programs[] = {
     [CUPEL_TASK_CLASSIFY] = {training_compile, training_point, METRICS, true},
     [CUPEL_TASK_GAN] = {gan_compile, gan_point, GAN_METRICS, false},
+    [CUPEL_TASK_SEGMENT] = {training_compile, training_point, METRICS, true},
 };
 
 enum cupel_status loop_open(struct loop *loop, const struct cupel_model *model, struct cupel_error *error) {
