@@ -22,6 +22,7 @@ CASES(lrn) = {
     {"vectors", build_lrn, {{{4, {2, 24, 3, 5}}}}, {6}, {2, 0.75, 1}, .once = true},
     {"blocks", build_lrn, {{{4, {5, 33, 7, 9}}}}, {3}, {1, 0.75, 1}, .once = true},
     {"blocks-of-vectors", build_lrn, {{{4, {5, 32, 9, 7}}}}, {5}, {1, 0.75, 1}, .once = true},
+    {"strips", build_lrn, {{{4, {1, 130, 16, 17}}}}, {5}, {1, 0.75, 1}, .once = true},
     {"lines", build_lrn, {{{4, {3, 65, 7, 11}}}}, {5}, {1, 0.75, 1}, .once = true},
     {0},
 };
@@ -48,6 +49,7 @@ CASES(lrn_grad) = {
     LRN_GRAD("vectors", 6, 2, 0.75, 2, 24, 3, 5),
     LRN_GRAD("blocks", 3, 1, 0.75, 5, 33, 7, 9),
     LRN_GRAD("blocks-of-vectors", 5, 1, 0.75, 5, 32, 9, 7),
+    LRN_GRAD("strips", 5, 1, 0.75, 1, 130, 16, 17),
     LRN_GRAD("lines", 5, 1, 0.75, 3, 65, 7, 11),
     {0},
 };
