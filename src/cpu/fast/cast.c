@@ -57,7 +57,7 @@ bool cast_wanted(struct call *call) {
 }
 
 enum cupel_status cast_around(struct call *call, struct cupel_error *error) {
-    const size_t count = (size_t)(call->n_in + call->n_out);
+    const size_t count = (size_t)call->n_in + (size_t)call->n_out;
     struct widened *widened =
         calloc(1, sizeof *widened + count * (sizeof *widened->views + sizeof *widened->place));
     if (!widened)

@@ -44,7 +44,7 @@ static inline __attribute__((always_inline)) void vector_put(void *to, int64_t i
         vector_store((float *)to + i, value);
         return;
     }
-    const vector_bits bits = (vector_bits)value, nan = (vector_bits)(value != value),
+    const vector_bits bits = (vector_bits)value, nan = (vector_bits)((bits & 0x7fffffff) > 0x7f800000),
                       nearest = bits + 0x7fff + (bits >> 16 & 1);
     *(vector_half *)((uint16_t *)to + i) =
         __builtin_convertvector(((nan & (bits | 0x400000)) | (~nan & nearest)) >> 16, vector_half);
