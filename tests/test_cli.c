@@ -184,6 +184,18 @@ Test(cli, plan_counts_the_parameters_of_lenet5) {
     cr_assert(strstr(outcome.out, "memory: arena"));
 }
 
+Test(cli, plan_counts_frozen_parameters) {
+    const struct outcome outcome = run_cupel("plan " CUPEL_SOURCE_DIR
+                                             "/models/lenet5.yaml --set data.path=/none "
+                                             "--set 'train.freeze=[conv?.*]'");
+    cr_assert_eq(outcome.status, 0, "%s", outcome.err);
+    const char *line = strstr(outcome.out, "\nfrozen ");
+    cr_assert(line, "%s", outcome.out);
+    cr_expect_eq(strncmp(line + strlen("\nfrozen ") + strspn(line + strlen("\nfrozen "), " "), "2,572\n", 6),
+                 0, "%s", line);
+    cr_expect(!strstr(outcome.out, "conv2d_weight"), "gradients that nobody wants");
+}
+
 Test(cli, words_behind_two_dashes_are_no_flags) {
     struct outcome outcome = run_cupel("plan -- --help");
     cr_assert(outcome.status == 2 && strstr(outcome.err, "cupel: --help: "), "%s", outcome.err);

@@ -72,6 +72,39 @@ static void refuse(const struct cupel_dataset_spec *spec, enum cupel_status stat
     cr_expect_null(set.train.images);
 }
 
+static void expect_names(const struct cupel_dataset_spec *spec, int64_t count, const char *const *names) {
+    struct cupel_class_names found;
+    struct cupel_error error = {0};
+    cr_assert_eq(cupel_dataset_class_names(spec, &found, &error), CUPEL_OK, "%s", error.message);
+    cr_assert_eq(found.count, count);
+    for (int64_t i = 0; i < count; i++) cr_expect_str_eq(found.names[i], names[i]);
+    cupel_class_names_free(&found);
+}
+
+Test(data_folder, directories_name_the_classes) {
+    begin();
+    struct cupel_dataset_spec spec = spec_of(1, 4, 2);
+    expect_names(&spec, 0, NULL);
+    add_directory("b");
+    add_directory("B");
+    add_directory(".hidden");
+    add_file("notes.txt", "", 0);
+    expect_names(&spec, 2, (const char *const[]){"B", "b"});
+    add_directory("test");
+    add_directory("train");
+    add_directory("train/cat");
+    expect_names(&spec, 1, (const char *const[]){"cat"});
+    spec.format = "npy";
+    expect_names(&spec, 0, NULL);
+    spec.format = "folder";
+    spec.path = "/nonexistent/set";
+    struct cupel_class_names found;
+    struct cupel_error error = {0};
+    cr_expect_eq(cupel_dataset_class_names(&spec, &found, &error), CUPEL_INVALID);
+    cr_expect(strstr(error.message, "/nonexistent/set: cannot be listed"), "%s", error.message);
+    cr_expect_eq(found.count, 0);
+}
+
 Test(data_folder, a_flat_folder_is_read_in_bytewise_order, .init = begin) {
     add_image("b.png", 2, 2, 1);
     add_image("B.PNG", 2, 2, 2);

@@ -50,6 +50,14 @@ int64_t network_parameters(const struct cupel_network *network) {
     return sum;
 }
 
+int64_t network_frozen(const struct cupel_network *network) {
+    int count;
+    const struct cupel_parameter *parameters = cupel_network_parameters(network, &count);
+    int64_t sum = 0;
+    for (int i = 0; i < count; i++) sum += parameters[i].frozen ? cupel_shape_count(&parameters[i].shape) : 0;
+    return sum;
+}
+
 int64_t model_parameters(const struct cupel_model *model) {
     int64_t sum = 0;
     const struct cupel_network *network;

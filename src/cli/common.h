@@ -16,6 +16,9 @@ enum cupel_status model_open(const struct arguments *arguments, struct cupel_mod
 int64_t network_parameters(const struct cupel_network *network);
 int64_t model_parameters(const struct cupel_model *model);
 
+/* Those of them in one network that are frozen. */
+int64_t network_frozen(const struct cupel_network *network);
+
 /* The text of a number with commas, "61,706". One of a few static buffers: good for a single printf. */
 const char *count_text(int64_t number);
 

@@ -29,8 +29,11 @@ static void print_network(const struct cupel_network *network) {
                layer->flops / 1e6);
         flops += layer->flops;
     }
-    printf("%-*s %-14s %-20s %14s %12.4f\n\n", width, "total", "", "",
-           count_text(network_parameters(network)), flops / 1e6);
+    printf("%-*s %-14s %-20s %14s %12.4f\n", width, "total", "", "", count_text(network_parameters(network)),
+           flops / 1e6);
+    if (network_frozen(network))
+        printf("%-*s %-14s %-20s %14s\n", width, "frozen", "", "", count_text(network_frozen(network)));
+    putchar('\n');
 }
 
 static enum cupel_status print_step(const struct cupel_model *model, const struct arguments *arguments,

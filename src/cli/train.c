@@ -107,27 +107,16 @@ static void print_note(void *context, const char *text) {
     display->note(NULL, text);
 }
 
-/* Writes ", 1,216 of them frozen", or "". */
-static void frozen_text(const struct cupel_model *model, char *text, size_t size) {
-    const struct cupel_network *network;
-    int64_t frozen = 0;
-    int count;
-    for (int i = 0; (network = cupel_model_network(model, i)); i++) {
-        const struct cupel_parameter *parameters = cupel_network_parameters(network, &count);
-        for (int j = 0; j < count; j++)
-            frozen += parameters[j].frozen ? cupel_shape_count(&parameters[j].shape) : 0;
-    }
-    *text = '\0';
-    if (frozen) snprintf(text, size, ", %s of them frozen", count_text(frozen));
-}
-
 static enum cupel_status print_start(const struct cupel_model *model,
                                      const struct cupel_train_options *options, struct cupel_error *error) {
     struct cupel_device *device;
     CUPEL_TRY(cupel_device_open(options->run.device ? options->run.device : "auto", options->run.threads,
                                 &device, error));
-    char frozen[60];
-    frozen_text(model, frozen, sizeof frozen);
+    char frozen[60] = "";
+    const struct cupel_network *network;
+    int64_t still = 0;
+    for (int i = 0; (network = cupel_model_network(model, i)); i++) still += network_frozen(network);
+    if (still) snprintf(frozen, sizeof frozen, ", %s of them frozen", count_text(still));
     printf("%s: %s parameters%s, on %s (%s), into %s\n", cupel_model_name(model),
            count_text(model_parameters(model)), frozen, cupel_device_name(device),
            cupel_device_describe(device), options->out);
