@@ -156,7 +156,8 @@ static const struct {
     {"task: classify\n", "cupel: wrong.yaml:1:1: the model needs the key 'data'"},
     {"task: &a classify\n", "cupel: wrong.yaml:1:7: "},
     {"task: clasify\ndata: {}\nnetworks: {}\ntrain: {}\n",
-     "cupel: wrong.yaml:1:7: unknown task 'clasify'; did you mean 'classify'? (known: classify, gan, segment)\n"
+     "cupel: wrong.yaml:1:7: unknown task 'clasify'; did you mean 'classify'? (known: classify, gan, "
+     "segment)\n"
      "    task: clasify\n"
      "          ^\n"},
 };
