@@ -78,7 +78,7 @@ enum cupel_status masks_list(const struct cupel_dataset_spec *spec, const char *
         masks.files[i].mask = strdup(masks.files[i].path);
         if (!masks.files[i].mask) status = cupel_fail(error, CUPEL_NOMEM, "%s: no memory", directory);
     }
-    if (!status) {
+    if (!status && masks.files) {
         qsort(masks.files, (size_t)masks.count, sizeof *masks.files, compare_stems);
         take_masks(listing, &masks);
         status = check_left(spec, directory, &masks, strays, first, error);

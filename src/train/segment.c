@@ -59,9 +59,10 @@ static enum cupel_status segment(struct setup *setup, const char *weights, const
     CUPEL_TRY(prediction_compile(setup, batch, PREDICT_LOGITS, &prediction, error));
     enum cupel_status status = load_weights(setup, weights, LOAD_AVERAGE, error);
     float *logits = reallocarray(NULL, (size_t)(batch * prediction.width), sizeof *logits);
-    if (status == CUPEL_OK && !logits)
+    if (!logits)
         status = cupel_fail(error, CUPEL_NOMEM, "no memory for the logits of %lld images", (long long)batch);
-    if (status == CUPEL_OK) status = segment_batches(setup, &prediction, images, count, logits, masks, error);
+    else if (status == CUPEL_OK)
+        status = segment_batches(setup, &prediction, images, count, logits, masks, error);
     free(logits);
     cupel_plan_free(prediction.plan);
     return status;
