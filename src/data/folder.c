@@ -255,7 +255,7 @@ static enum cupel_status make_source(struct reading *reading, struct cupel_error
     const enum cupel_status status = made ? source_of_images(reading->dataset->shape, reading->spec->resize,
                                                              paths, count, &reading->split->source, error)
                                           : no_memory(reading, error);
-    if (!status) return CUPEL_OK;
+    if (made && !status) return CUPEL_OK;
     for (int64_t i = 0; i < count && paths; i++) free(paths[i]);
     free(paths);
     return status;

@@ -168,7 +168,7 @@ static enum cupel_status read_split(const struct cupel_dataset_spec *spec, const
                                     struct cupel_dataset *dataset, struct cupel_dataset_split *split,
                                     struct cupel_error *error) {
     char path[PATH_MAX];
-    struct cupel_shape shape;
+    struct cupel_shape shape = CUPEL_SCALAR;
     if (!find_file(spec->path, name, "images-idx3", path))
         return missing(spec->path, name, "images-idx3", error);
     CUPEL_TRY(leave_images(spec, path, &shape, split, error));
