@@ -5,6 +5,7 @@
 import gzip
 import json
 import time
+import types
 from pathlib import Path
 
 import torch
@@ -12,7 +13,7 @@ import zoo_torch  # tests/
 from torch import nn
 
 
-zoo_torch.F.relu = torch.relu_  # in place, as torchvision has it
+zoo_torch.F = types.SimpleNamespace(**dict(vars(nn.functional), relu=torch.relu_))  # in place, as torchvision has it
 
 
 # ---- networks ----
