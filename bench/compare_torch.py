@@ -4,9 +4,9 @@
 Every round runs all programs in fresh processes, A B A B ..., so that a drift of the machine's speed meets all. Images per second
 are counted after a warm-up; peak memory is the process's largest resident set, as the kernel reports it.
 
-On the CPU, PyTorch trains eagerly with both layouts of images, as it comes and with channels last, under torch.compile with
-channels last, and where the processor has AVX512_BF16 both programs also train in bf16. With --device cuda, Cupel trains in f32, tf32 and bf16, and PyTorch in several modes, its data resident on the GPU
-as Cupel's is:
+On the CPU, PyTorch trains eagerly with both layouts of images, as it comes and with channels last, and under torch.compile with
+channels last; where the processor has AVX512_BF16, both programs also train in bf16. With --device cuda, Cupel trains in f32,
+tf32 and bf16, and PyTorch in several modes, its data resident on the GPU as Cupel's is:
 
   eager     f32 as PyTorch comes
   bf16      autocast to bf16, channels last, fused Adam
@@ -38,8 +38,10 @@ MODELS = {
     "lenet5": ("models/lenet5.yaml", 128, 400, (), ()),
     "dcgan28": ("models/dcgan28.yaml", 128, 30, (), ()),
     "dcgan64": ("models/dcgan64.yaml", 32, 8, (3, 64, 64), ()),
-    "resnet18": ("models/resnet18-cifar.yaml", 32, 12, (3, 32, 32), ("--set", "data.augment=", *CLASSES)),
-    "vgg16": ("models/vgg16.yaml", 4, 4, (3, 224, 224), CLASSES),
+    "resnet18": ("models/resnet18-cifar.yaml", 32, 12, (3, 32, 32), CLASSES),
+    "vgg16": ("models/vgg16.yaml", 4, 4, (3, 224, 224),
+              ("--set", "parameters.dropout=0", "--set", "data.resize=false", *CLASSES)),
+    "unet": ("models/unet.yaml", 4, 4, (1, 128, 128), ("--set", "image_size=128", "--set", "data.resize=false")),
 }
 CPU_MODES = ("eager", "channels_last", "compiled", "bf16")
 CPU_PRECISIONS = ("f32", "bf16")
@@ -72,10 +74,13 @@ class Work:
         self.data, self.settings = options.data, []
         if shape:
             import numpy
-            self.data, random, count = str(directory), numpy.random.default_rng(0), 16 * self.batch
+            self.data, random, count = str(directory), numpy.random.default_rng(0), max(128, 16 * self.batch)
             numpy.save(directory / "images.npy", random.integers(0, 256, (count, *shape), dtype=numpy.uint8))
-            numpy.save(directory / "labels.npy", numpy.arange(count) % 10)
+            pixels = random.integers(0, 2, (count, *shape[1:]), dtype=numpy.uint8)
+            numpy.save(directory / "labels.npy", pixels if model == "unet" else numpy.arange(count) % 10)
             self.settings = ["--set", "data.format=npy", *settings]
+            if "augment:" in (ROOT / self.file).read_text():  # PyTorch's side has none
+                self.settings += ["--set", "data.augment="]
 
     def torch(self, mode):
         call = (f"train({self.model!r}, {self.data!r}, {self.options.device!r}, {mode!r}, {self.steps}, {self.warm_up}, "

@@ -47,8 +47,8 @@ def dcgan(side, channels, image):
     return nn.Sequential(*generator), nn.Sequential(*discriminator)
 
 
-def zoo(name):
-    net = zoo_torch.NETWORKS[name](classes=10)
+def zoo(name, classes=10):
+    net = zoo_torch.NETWORKS[name](classes=classes)
     for module in net.modules():
         if isinstance(module, nn.ReLU):
             module.inplace = True
@@ -65,7 +65,8 @@ def is_fast(device, mode):
 class Classify:
     """Cross entropy, and Adam or SGD with momentum. With `fast`: bf16 by autocast, fused."""
 
-    def __init__(self, net, device, mode, optimizer="adam"):
+    def __init__(self, net, device, mode, optimizer="adam", criterion=nn.functional.cross_entropy):
+        self.criterion = criterion
         self.device, self.mode, self.fast = device, mode, is_fast(device, mode)
         self.last = mode != "eager"
         self.net = net.to(device, memory_format=torch.channels_last if self.last else torch.contiguous_format)
@@ -84,7 +85,7 @@ class Classify:
         if self.last:
             x = x.to(memory_format=torch.channels_last)
         with torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.fast):
-            return nn.functional.cross_entropy(self.net(x), labels)
+            return self.criterion(self.net(x), labels)
 
     def __call__(self, images, labels):
         if self.mode == "compiled" and self.device == "cuda":
@@ -133,6 +134,7 @@ class Gan:
 MODELS = {
     "resnet18": lambda device, mode: Classify(zoo("resnet18-cifar"), device, mode, "sgd"),
     "vgg16": lambda device, mode: Classify(zoo("vgg16"), device, mode, "sgd"),
+    "unet": lambda device, mode: Classify(zoo("unet", 2), device, mode, criterion=zoo_torch.cross_entropy_dice),
     "lenet5": lambda device, mode: Classify(lenet5(), device, mode),
     "dcgan28": lambda device, mode: Gan(dcgan(7, (128, 64), 1), device, mode),
     "dcgan64": lambda device, mode: Gan(dcgan(4, (512, 256, 128, 64), 3), device, mode),
@@ -181,7 +183,8 @@ def read_data(path):
     path = Path(path)
     if (path / "images.npy").exists():
         import numpy
-        return tuple(torch.from_numpy(numpy.load(path / f"{name}.npy")) for name in ("images", "labels"))
+        images, labels = (torch.from_numpy(numpy.load(path / f"{name}.npy")) for name in ("images", "labels"))
+        return images, labels.long()
     return (read_idx(path / "train-images-idx3-ubyte.gz").unsqueeze(1),
             read_idx(path / "train-labels-idx1-ubyte.gz").long())
 
