@@ -243,7 +243,7 @@ Test(cli_sample, mistakes_are_named_and_exit_with_2) {
     work_file("g.yaml", plain);
     expect_text(run_cupel("sample g.yaml " WITH "--out x.png --label 0").err,
                 "the generator of g.yaml knows no classes");
-    expect_text(run_cupel("sample g.yaml " WITH "--out x.png").err, "these are not the tensors of g.yaml");
+    expect_text(run_cupel("sample g.yaml " WITH "--out x.png").err, "its tensors are not those of g.yaml");
 }
 
 Test(cli_sample, eval_of_a_gan_prints_its_quality) {

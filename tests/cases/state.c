@@ -15,6 +15,7 @@ CASES(assign) = {
 
 /* The state after a change of a part of it, then another. */
 static void build_whole(const struct op_case *one, struct cupel_tensor **in, struct cupel_tensor **out) {
+    if (in[0]->node->op != OP_state) return; /* an input at an odd address is a part of one */
     struct cupel_graph *graph = cupel_tensor_graph(in[0]);
     const char *name = in[0]->node->attr.state.name;
     for (int i = 0; i < 2; i++) {
