@@ -215,8 +215,13 @@ static const struct refused refusals[] = {
     {MAKE_LOSS, {2, {4, 3}}, {1, {4}}, 1.1, 0, "smoothing must be from 0 to 1, not 1.1"},
     {MAKE_BCE, {2, {4, 1}}, {1, {4}}, 0, 0, "the target must have the input's shape"},
     {MAKE_CORRECT, {2, {4, 3}}, {1, {4}}, 0, 0, "k must be at least 1, not 0"},
-    {MAKE_CORRECT, {2, {4, 3}}, {1, {3}}, 1, 0, "the labels must be i32 [4]"},
-    {MAKE_CONFUSION, {4, {4, 3, 1, 1}}, {1, {4}}, 0, 0, "floating-point [N, C]"},
+    {MAKE_CORRECT,
+     {2, {4, 3}},
+     {1, {3}},
+     1,
+     0,
+     "the labels must be i32 with the logits' shape less the axis of classes"},
+    {MAKE_CONFUSION, {4, {4, 3, 1, 1}}, {1, {4}}, 0, 0, "the labels must be i32 with the logits' shape less"},
 };
 
 static struct cupel_tensor *make(struct cupel_graph *graph, const struct refused *row) {
