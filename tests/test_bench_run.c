@@ -75,6 +75,8 @@ static void expect_shapes(const char *file, const char *prefix) {
 Test(bench_run, every_heavy_shape_of_the_models_is_timed) {
     expect_shapes("lenet5.yaml", "lenet5/");
     expect_shapes("dcgan64.yaml", "dcgan64/");
+    expect_shapes("resnet18.yaml", "resnet18/");
+    expect_shapes("vgg16.yaml", "vgg16/");
 }
 
 Test(bench_run, sized_subjects_can_be_built_in_every_size) {
