@@ -76,21 +76,22 @@ static enum cupel_status write_failed(const struct file_writer *writer, int reas
 }
 
 enum cupel_status file_begin(const char *path, struct file_writer *writer, struct cupel_error *error) {
-    /* Renaming over /dev/null or a pipe would put a plain file in its place. */
     struct stat info;
     *writer = (struct file_writer){.path = path, .fd = -1};
-    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
-        return cupel_fail(error, CUPEL_INVALID, "%s: is not a plain file, so it cannot be replaced by one",
-                          path);
+    /* Renaming over /dev/null or a pipe would put a plain file in its place. */
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) {
+        cupel_fail(error, CUPEL_INVALID, "%s: is not a plain file, so it cannot be replaced by one", path);
+        return CUPEL_INVALID;
+    }
     if (asprintf(&writer->temporary, "%s.tmp-%ld", path, (long)getpid()) < 0) {
-        writer->temporary = NULL;
-        return cupel_fail(error, CUPEL_NOMEM, "%s: no memory for a file name", path);
+        cupel_fail(error, CUPEL_NOMEM, "%s: no memory for a file name", path);
+        return CUPEL_NOMEM;
     }
     writer->fd = open(writer->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (writer->fd >= 0) return CUPEL_OK;
-    const int reason = errno;
+    cupel_fail(error, CUPEL_INVALID, "%s: cannot be written: %s", path, strerror(errno));
     free(writer->temporary);
-    return cupel_fail(error, CUPEL_INVALID, "%s: cannot be written: %s", path, strerror(reason));
+    return CUPEL_INVALID;
 }
 
 enum cupel_status file_append(struct file_writer *writer, const void *data, size_t size,
