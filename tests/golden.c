@@ -97,6 +97,30 @@ void golden_judge(struct trial *trial, const struct cupel_weights *file, const s
     }
 }
 
+void golden_each(const char *file,
+                 void (*build)(const struct op_case *one, struct cupel_tensor **in,
+                               struct cupel_tensor **out),
+                 golden_judge_fn *judge, const double tolerances[3], int count) {
+    struct cupel_weights weights = golden_load(file);
+    struct op_case one;
+    char name[GOLDEN_NAME];
+    int found = 0;
+    for (size_t cursor = 0; golden_next(&weights, &cursor, name, &one); found++) {
+        const struct cupel_weight *number = golden_find(&weights, name, "number");
+        one.build = build;
+        if (number) {
+            cr_assert_leq(number->bytes, sizeof one.number);
+            memcpy(one.number, number->data, number->bytes);
+        }
+        golden_inputs(&weights, &one);
+        judge(&weights, &one, "reference", CUPEL_F64, tolerances[0]);
+        judge(&weights, &one, "reference", CUPEL_F32, tolerances[1]);
+        judge(&weights, &one, "cpu", CUPEL_F32, tolerances[2]);
+    }
+    cr_assert_eq(found, count, "%s has %d cases", file, found);
+    cupel_weights_free(&weights);
+}
+
 void golden_expect_state(const struct cupel_weights *file, struct trial *trial,
                          const struct cupel_tensor *state, const char *what, double tolerance) {
     const struct cupel_weight *expected = golden_find(file, trial->one->name, what);

@@ -28,6 +28,15 @@ void golden_give(struct trial *trial, const struct cupel_tensor *state, const st
 void golden_judge(struct trial *trial, const struct cupel_weights *file, const struct op_case *one,
                   const char *device, enum cupel_dtype real, double tolerance);
 
+/* Judges all cases of a file, which must be so many: what `build` makes of their inputs in0, in1, ..., their parameters `arg` and,
+ * where they have them, `number`. `tolerances` are those of reference in f64 and in f32, and of cpu. */
+typedef void golden_judge_fn(const struct cupel_weights *file, const struct op_case *one, const char *device,
+                             enum cupel_dtype real, double tolerance);
+void golden_each(const char *file,
+                 void (*build)(const struct op_case *one, struct cupel_tensor **in,
+                               struct cupel_tensor **out),
+                 golden_judge_fn *judge, const double tolerances[3], int count);
+
 /* Expects that a state of the trial has the values of the case's tensor `what`. */
 void golden_expect_state(const struct cupel_weights *file, struct trial *trial,
                          const struct cupel_tensor *state, const char *what, double tolerance);

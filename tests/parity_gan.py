@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 from gan_torch import Gan, Trainer, like_dcgan, model_gan
-from parity_torch import ROOT, compare, dump, random_optimizer
+from parity_torch import ROOT, Tally, compare, dump, random_optimizer
 
 LOSSES = ("nonsaturating", "minimax", "least_squares", "hinge", "wasserstein")
 TOLERANCES = {"loss": 1e-4, "act": 1e-5, "grad": 1e-4, "param": 1e-4}
@@ -110,7 +110,7 @@ def main():
     parser.add_argument("--filter", default="", help="only the GANs whose name matches")
     parser.add_argument("--keep", type=Path, help="leave each GAN's files in this directory")
     options = parser.parse_args()
-    passed = failed = 0
+    tally = Tally()
     with tempfile.TemporaryDirectory() as temporary:
         for index, (name, make) in enumerate(experiments(options.networks)):
             if not re.search(options.filter, name):
@@ -118,13 +118,8 @@ def main():
             gan, model = make(1000 * options.seed + index)
             tolerances = RANDOM_TOLERANCES if make is of_chance else TOLERANCES
             worst, failures = try_gan((options.keep or Path(temporary)) / f"gan{index}", gan, model, tolerances, options)
-            print(f"{'FAILED' if failures else 'passed'}  {name}: "
-                  + ", ".join(f"{kind} {error:.1e}" for kind, error in worst.items()), flush=True)
-            for failure in failures:
-                print(f"        {failure}")
-            passed, failed = passed + (not failures), failed + bool(failures)
-    print(f"{passed} passed, {failed} failed")
-    sys.exit(1 if failed or not passed else 0)
+            tally.tell(name, worst, failures)
+    tally.end()
 
 
 if __name__ == "__main__":

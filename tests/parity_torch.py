@@ -374,6 +374,24 @@ def train_torch(net, optimizer, image, label, steps, smoothing, clip):
     return result
 
 
+class Tally:
+    """Tells how each network did, and counts."""
+
+    def __init__(self):
+        self.passed = self.failed = 0
+
+    def tell(self, name, worst, failures):
+        print(f"{'FAILED' if failures else 'passed'}  {name}: "
+              + ", ".join(f"{kind} {error:.1e}" for kind, error in worst.items()), flush=True)
+        for failure in failures:
+            print(f"        {failure}")
+        self.passed, self.failed = self.passed + (not failures), self.failed + bool(failures)
+
+    def end(self):
+        print(f"{self.passed} passed, {self.failed} failed")
+        sys.exit(1 if self.failed or not self.passed else 0)
+
+
 def relative(ours, theirs):
     norm = theirs.double().norm().item()
     return (ours.double().reshape(theirs.shape) - theirs.double()).norm().item() / max(norm, 1e-6)
@@ -440,7 +458,7 @@ def main():
     options = parser.parse_args()
     torch.manual_seed(options.seed)
     r = random.Random(options.seed)
-    passed = failed = 0
+    tally = Tally()
     with tempfile.TemporaryDirectory() as temporary:
         for index in range(-1, options.networks):
             directory = (options.keep or Path(temporary)) / f"network{index}"
@@ -465,13 +483,8 @@ def main():
                                           options.steps if index < 0 else 5, options)
             name = "lenet5" if index < 0 else f"random network {index} ({len(net.layers)} layers, {optimizer[0]}, " \
                 f"{len(net.frozen)} frozen, {len(net.groups)} groups)"
-            print(f"{'FAILED' if failures else 'passed'}  {name}: "
-                  + ", ".join(f"{kind} {error:.1e}" for kind, error in worst.items()))
-            for failure in failures:
-                print(f"        {failure}")
-            passed, failed = passed + (not failures), failed + bool(failures)
-    print(f"{passed} passed, {failed} failed")
-    sys.exit(1 if failed else 0)
+            tally.tell(name, worst, failures)
+    tally.end()
 
 
 if __name__ == "__main__":

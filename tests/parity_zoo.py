@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from parity_torch import ROOT, compare, dump
+from parity_torch import ROOT, Tally, compare, dump
 from zoo_torch import NETWORKS, PIXEL_LOSSES
 
 TOLERANCES = {"loss": 1e-4, "act": 1e-4, "grad": 1e-4, "param": 1e-4}
@@ -136,20 +136,15 @@ def main():
     parser.add_argument("--filter", default="", help="only the networks whose name matches")
     parser.add_argument("--keep", type=Path, help="leave each network's files in this directory")
     options = parser.parse_args()
-    passed = failed = 0
+    tally = Tally()
     with tempfile.TemporaryDirectory() as temporary:
         for name, small in SMALL.items():
             if not re.search(options.filter, name):
                 continue
             torch.manual_seed(options.seed)
             worst, failures = try_network((options.keep or Path(temporary)) / name.replace(" ", "-"), name, small, options)
-            print(f"{'FAILED' if failures else 'passed'}  {name}: "
-                  + ", ".join(f"{kind} {error:.1e}" for kind, error in worst.items()), flush=True)
-            for failure in failures[:20]:
-                print(f"        {failure}")
-            passed, failed = passed + (not failures), failed + bool(failures)
-    print(f"{passed} passed, {failed} failed")
-    sys.exit(1 if failed or not passed else 0)
+            tally.tell(name, worst, failures[:20])
+    tally.end()
 
 
 if __name__ == "__main__":

@@ -44,19 +44,7 @@ static void judge_golden(const struct cupel_weights *file, const struct op_case 
 
 /* Places and angles are f32 whatever the type, so f64 is hardly nearer. */
 Test(augment, colours_and_rotations_are_those_of_pytorch) {
-    struct cupel_weights file = golden_load("augment.safetensors");
-    struct op_case one;
-    char name[GOLDEN_NAME];
-    int configurations = 0;
-    for (size_t cursor = 0; golden_next(&file, &cursor, name, &one); configurations++) {
-        one.build = build_golden;
-        golden_inputs(&file, &one);
-        judge_golden(&file, &one, "reference", CUPEL_F64, 2e-6);
-        judge_golden(&file, &one, "reference", CUPEL_F32, 3e-6);
-        judge_golden(&file, &one, "cpu", CUPEL_F32, 5e-6);
-    }
-    cr_assert_eq(configurations, 16);
-    cupel_weights_free(&file);
+    golden_each("augment.safetensors", build_golden, judge_golden, (double[]){2e-6, 3e-6, 5e-6}, 16);
 }
 
 /* ---- by hand ---- */

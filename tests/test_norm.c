@@ -64,20 +64,7 @@ static void judge_golden(const struct cupel_weights *file, const struct op_case 
 }
 
 Test(norm, values_gradients_and_running_statistics_are_those_of_pytorch) {
-    struct cupel_weights file = golden_load("ops_norm.safetensors");
-    struct op_case one;
-    char name[GOLDEN_NAME];
-    int configurations = 0;
-    for (size_t cursor = 0; golden_next(&file, &cursor, name, &one); configurations++) {
-        one.build = build_golden;
-        memcpy(one.number, golden_find(&file, name, "number")->data, 2 * sizeof(double));
-        golden_inputs(&file, &one);
-        judge_golden(&file, &one, "reference", CUPEL_F64, 1e-12);
-        judge_golden(&file, &one, "reference", CUPEL_F32, 2e-6);
-        judge_golden(&file, &one, "cpu", CUPEL_F32, 1e-5);
-    }
-    cr_assert_eq(configurations, 39);
-    cupel_weights_free(&file);
+    golden_each("ops_norm.safetensors", build_golden, judge_golden, (double[]){1e-12, 2e-6, 1e-5}, 39);
 }
 
 /* ---- hand-worked ---- */

@@ -42,9 +42,10 @@ static enum cupel_status time_node(struct stepping *stepping, int position, doub
                                    struct cupel_error *error) {
     struct cupel_plan *plan = stepping->plan;
     struct call *call = &plan->calls[position];
-    char name[160];
-    row_name(call->node, call->node->scope ? call->node->scope : "-", stepping->parts[call->node->id], name,
-             sizeof name);
+    char name[160] = "";
+    if (plan->device->backend->range_begin) /* else nobody reads it */
+        row_name(call->node, call->node->scope ? call->node->scope : "-", stepping->parts[call->node->id],
+                 name, sizeof name);
     range_begin(plan, name);
     const enum cupel_status status = device_time(plan->device, run_node, call, seconds, use, error);
     range_end(plan);

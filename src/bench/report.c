@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buffer.h"
 #include "bench/bench.h"
 #include "io/file.h"
+#include "io/text.h"
 
 enum { FORMAT = 1 };
 static const size_t most_bytes = (size_t)256 << 20;
@@ -132,9 +132,7 @@ enum cupel_status cupel_bench_save(const struct cupel_bench *bench, const char *
         write_members(&buffer, of_row, COUNT(of_row), &bench->rows[i]);
     }
     buffer_text(&buffer, "\n]}\n");
-    const struct iovec part = {buffer.data, buffer.size};
-    const enum cupel_status status = buffer.failed ? cupel_fail(error, CUPEL_NOMEM, "no memory for %s", path)
-                                                   : file_write(path, &part, 1, error);
+    const enum cupel_status status = text_write(&buffer, path, error);
     buffer_free(&buffer);
     return status;
 }

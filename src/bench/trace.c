@@ -3,8 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buffer.h"
-#include "io/file.h"
+#include "io/text.h"
 
 bool trace_open(struct trace *trace, int calls) {
     trace->start = calloc((size_t)calls + 1, sizeof *trace->start);
@@ -63,9 +62,7 @@ enum cupel_status trace_write(const struct trace *trace, const struct cupel_plan
     for (int c = 0; c < plan->n_calls; c++)
         add_event(&buffer, trace, &plan->calls[c], c, parts[plan->calls[c].node->id]);
     buffer_text(&buffer, "\n]}\n");
-    const struct iovec part = {buffer.data, buffer.size};
-    const enum cupel_status status = buffer.failed ? cupel_fail(error, CUPEL_NOMEM, "no memory for %s", path)
-                                                   : file_write(path, &part, 1, error);
+    const enum cupel_status status = text_write(&buffer, path, error);
     buffer_free(&buffer);
     return status;
 }

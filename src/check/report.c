@@ -3,17 +3,11 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/buffer.h"
 #include "check/check.h"
-#include "io/file.h"
+#include "io/text.h"
 
 static enum cupel_status save(struct buffer *text, const char *path, struct cupel_error *error) {
-    enum cupel_status status = CUPEL_NOMEM;
-    const struct iovec part = {text->data, text->size};
-    if (text->failed)
-        cupel_fail(error, status, "%s: no memory for what a check found", path);
-    else
-        status = file_write(path, &part, 1, error);
+    const enum cupel_status status = text_write(text, path, error);
     buffer_free(text);
     return status;
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "cupel/version.h"
-#include "io/file.h"
+#include "io/text.h"
 #include "train/journal.h"
 #include "train/path.h"
 
@@ -172,10 +172,8 @@ static enum cupel_status write_page(struct report *report, struct cupel_error *e
     CUPEL_TRY((gan ? report_gan : report_classify)(report, error));
     add_facts(report);
     buffer_text(&report->page, "</body></html>\n");
-    if (report->page.failed) return cupel_fail(error, CUPEL_NOMEM, "no memory for the report");
     CUPEL_TRY(path_join(path, report->options->out, "report.html", error));
-    const struct iovec part = {report->page.data, report->page.size};
-    return file_write(path, &part, 1, error);
+    return text_write(&report->page, path, error);
 }
 
 enum cupel_status cupel_report_write(const struct cupel_model *model,
