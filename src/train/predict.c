@@ -68,11 +68,13 @@ enum cupel_status cupel_predict(const struct cupel_model *model, const struct cu
 
 /* ---- rehearsal ---- */
 
-/* `bytes` has room for masks. */
+/* `bytes` has room for masks, which are smaller than their images. */
 static enum cupel_status fill_masks(struct setup *setup, const struct samples *samples, uint8_t *bytes,
                                     struct cupel_error *error) {
     const size_t count = (size_t)(samples->rows * setup_plane(setup));
-    for (size_t i = 0; i < count; i++) bytes[i] = (uint8_t)(1 + bytes[i] % setup->data->classes);
+    const struct philox philox = philox_start((uint64_t)setup->train.seed, PHILOX_INIT, 0, 0);
+    for (size_t i = 0; i < count; i++)
+        bytes[i] = (uint8_t)(1 + (uint8_t)philox_word(&philox, i) % setup->data->classes);
     return cupel_store_write(setup->store, samples->labels, bytes, count, error);
 }
 
