@@ -10,9 +10,9 @@
 
 /* ---- statistics (statistics.c) ---- */
 
-/* Times in the order in which they were taken, pass after pass. `use` is the processor's time of all threads over the time that
- * passed. Where other programs take the processor, or a thread that is waited for has none, it is less than in other samples
- * of the same work: these were disturbed and do not count, unless there are hardly any others. */
+/* Times in the order in which they were taken, pass after pass. `use` is the calling thread's time on the processor over the time
+ * that passed. Where other programs take the processor, from this thread or from one that it waits for, it is less than in other
+ * samples of the same work: these were disturbed and do not count, unless there are hardly any others. */
 enum { MOST_PASSES = 64 };
 struct series {
     struct sample {

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "cli/options.h"
@@ -117,6 +118,7 @@ static void limit_spinning(char **argv) {
 
 int main(int count, char **argv) {
     limit_spinning(argv);
+    prctl(PR_SET_NAME, "cupel"); /* the fresh start is called `exe` */
     int status = run(count, argv);
     /* What was printed counts only when it has arrived. A reader that went away is no failure to talk about:
      * `train` sees it as EPIPE, for the other commands the system ends the program. */
