@@ -117,9 +117,10 @@ static struct cupel_bench synthetic(int count, double speed, double noise, uint6
         double passes[5];
         for (int p = 0; p < 5; p++) passes[p] = 1e-5 * (i + 1) * speed * factor(&seed, noise);
         sort_numbers(passes, 5);
-        snprintf(row.name, sizeof row.name, "op%d", i);
+        snprintf(row.name, sizeof row.name, "row%d", i);
+        snprintf(row.op, sizeof row.op, "op%d", i);
         row.hot.quarter = row.hot.median = passes[2];
-        row.hot.low = passes[0];
+        row.hot.fastest = row.hot.low = passes[0];
         row.hot.high = passes[4];
         cr_assert_eq(bench_add(&bench, &row, NULL), CUPEL_OK);
     }
@@ -127,6 +128,7 @@ static struct cupel_bench synthetic(int count, double speed, double noise, uint6
 }
 
 static void slow_down(struct cupel_bench_row *row, double times) {
+    row->hot.fastest *= times;
     row->hot.low *= times;
     row->hot.quarter *= times;
     row->hot.high *= times;
@@ -184,6 +186,122 @@ Test(bench, a_change_is_told_from_five_percent_on) {
     cr_expect_eq(new.slower + new.faster, 0);
     cupel_bench_free(&old);
     cupel_bench_free(&new);
+}
+
+/* As when another program fills the caches: small rows do not notice. */
+Test(bench, what_all_long_rows_have_in_common_is_the_machines) {
+    struct cupel_bench old = synthetic(100, 1, 0.02, 1), new = synthetic(100, 1, 0.02, 2);
+    for (int i = 50; i < 100; i++) slow_down(&new.rows[i], 1.25);
+    compare(&new, &old);
+    cr_expect_eq(new.slower + new.faster, 0, "%d slower, %d faster", new.slower, new.faster);
+    slow_down(&new.rows[80], 1.2);
+    slow_down(&new.rows[20], 1.2);
+    compare(&new, &old);
+    cr_expect_eq(new.slower, 2);
+    cr_expect(new.rows[80].verdict == CUPEL_BENCH_SLOWER &&new.rows[20].verdict == CUPEL_BENCH_SLOWER);
+    cr_expect_float_eq(new.rows[80].change, 0.2, 0.03, "%g", new.rows[80].change);
+    cupel_bench_free(&old);
+    cupel_bench_free(&new);
+}
+
+Test(bench, an_op_is_not_its_own_witness) {
+    struct cupel_bench old = synthetic(100, 1, 0.02, 1), new = synthetic(100, 1, 0.02, 2);
+    for (int i = 31; i < 91; i += 2) { /* half of all, near each */
+        strcpy(new.rows[i].op, "kin");
+        slow_down(&new.rows[i], 1.2);
+    }
+    compare(&new, &old);
+    cr_expect_eq(new.slower, 30);
+    cr_expect_eq(new.faster, 0);
+    cupel_bench_free(&old);
+    cupel_bench_free(&new);
+}
+
+Test(bench, what_is_in_doubt_is_measured_again_beside_its_witnesses) {
+    struct cupel_bench old = synthetic(100, 1, 0.02, 1), new = synthetic(100, 1, 0.02, 2);
+    bool again[100];
+    int count = 0;
+    slow_down(&new.rows[80], 1.2);
+    compare(&new, &old);
+    cr_assert_eq(bench_doubts(&new, &old, again, NULL), CUPEL_OK);
+    for (int i = 0; i < 100; i++) count += again[i];
+    cr_expect_eq(count, 25);
+    cr_expect(again[80] && again[79] && again[81] && !again[20]);
+    cupel_bench_free(&old);
+    cupel_bench_free(&new);
+}
+
+/* Six rows of an op among others, whose intervals do not lie apart; how many of them are told when the first `slowed` of them take
+ * so many times as long. `apart`: their fastest passes took longer than the old ones at the median. */
+static int rows_told_of_six(int slowed, double times, bool apart) {
+    struct cupel_bench old = synthetic(100, 1, 0, 1), new = synthetic(100, 1, 0, 1);
+    for (int i = 40; i < 46; i++) {
+        old.rows[i].hot.high *= 1.5;
+        new.rows[i].hot.high *= 1.5;
+        if (!apart) old.rows[i].hot.quarter *= 1.3;
+        if (!apart) new.rows[i].hot.quarter *= 1.3;
+        strcpy(new.rows[i].op, "six");
+        if (i < 40 + slowed) slow_down(&new.rows[i], times);
+    }
+    compare(&new, &old);
+    cr_expect_eq(new.faster, 0);
+    const int told = new.slower;
+    cupel_bench_free(&old);
+    cupel_bench_free(&new);
+    return told;
+}
+
+Test(bench, rows_within_noise_tell_together_that_their_op_is_slower) {
+    cr_expect_eq(rows_told_of_six(6, 1.2, true), 6);
+    cr_expect_eq(rows_told_of_six(4, 1.2, true), 4);
+    cr_expect_eq(rows_told_of_six(3, 1.2, true), 0, "half of them is not most");
+    cr_expect_eq(rows_told_of_six(6, 1.09, true), 0);
+    cr_expect_eq(rows_told_of_six(6, 1.2, false), 0, "the fastest passes take less than the old median");
+    cr_expect_eq(rows_told_of_six(6, 1 / 1.2, true), 0, "old times cannot be measured again");
+}
+
+Test(bench, rounds_are_put_together) {
+    struct cupel_bench rounds[3], whole = {0};
+    const double times[] = {1, 1.2, 1.1};
+    for (int r = 0; r < 3; r++) {
+        rounds[r] = synthetic(4, times[r], 0, 1);
+        for (int i = 0; i < 4; i++) {
+            struct cupel_bench_time *hot = &rounds[r].rows[i].hot;
+            *hot = (struct cupel_bench_time){.samples = 10,
+                                             .passes = 1,
+                                             .quiet = 1,
+                                             .best = hot->low,
+                                             .fastest = hot->low,
+                                             .median = hot->quarter,
+                                             .p95 = hot->high,
+                                             .quarter = hot->quarter,
+                                             .low = hot->low,
+                                             .high = hot->high};
+        }
+    }
+    rounds[1].rows[1].hot.quiet = 0;         /* others had the processor */
+    strcpy(rounds[2].rows[2].name, "other"); /* of which that round knows nothing */
+    strcpy(rounds[0].rows[3].note, "wrong");
+    cr_assert_eq(bench_merge(rounds, 3, &whole, NULL), CUPEL_OK);
+    cr_assert_eq(whole.count, 4);
+    const struct cupel_bench_time *all = &whole.rows[0].hot, *quiet = &whole.rows[1].hot,
+                                  *two = &whole.rows[2].hot;
+    cr_expect(all->samples == 30 && all->passes == 3 && all->quiet == 3);
+    cr_expect_float_eq(all->best, 1e-5, 1e-11);
+    cr_expect_float_eq(all->median, 1.1e-5, 1e-11);
+    cr_expect_float_eq(all->fastest, 1e-5, 1e-11);
+    cr_expect_float_eq(all->quarter, 1.1e-5, 1e-11);
+    cr_expect_float_eq(all->low, 1e-5, 1e-11);
+    cr_expect_float_eq(all->high, 1.2e-5, 1e-11);
+    cr_expect_float_eq(all->noise, 0.1 / 1.1, 1e-6);
+    cr_expect(quiet->passes == 3 && quiet->quiet == 2);
+    cr_expect_float_eq(quiet->high, 2.2e-5, 1e-11);
+    cr_expect(two->passes == 2);
+    cr_expect_float_eq(two->quarter, 3.3e-5, 1e-11);
+    cr_expect_float_eq(whole.copy_rate, 1e10, 1);
+    cr_expect_float_eq(whole.launch, 1.1e-6, 1e-12);
+    for (int r = 0; r < 3; r++) cupel_bench_free(&rounds[r]);
+    cupel_bench_free(&whole);
 }
 
 Test(bench, a_row_must_be_farther_off_than_the_others_are_from_each_other) {
@@ -349,8 +467,8 @@ Test(bench, damaged_files_are_refused) {
         const char *old, *new, *message;
     } wrong[] = {
         {"{", "", "is no JSON object"},
-        {"\"cupel_bench\": 1", "\"other\": 1", "was not made by `cupel bench --json`"},
-        {"\"cupel_bench\": 1", "\"cupel_bench\": 9", "has format 9, and this program reads 1"},
+        {"\"cupel_bench\": 2", "\"other\": 1", "was not made by `cupel bench --json`"},
+        {"\"cupel_bench\": 2", "\"cupel_bench\": 9", "has format 9, and this program reads 2"},
         {"\"title\": \"ops\"", "\"title\": 3", "`title` is missing or damaged"},
         {"\"threads\": 2", "\"threads\": -2", "`threads` is missing or damaged"},
         {"\"threads\": 2", "\"threads\": 2.5", "`threads`"},

@@ -199,7 +199,7 @@ Test(bench_run, a_file_of_impossible_times_makes_the_program_fail) {
     for (int i = 0; i < bench.count; i++) {
         struct cupel_bench_time *hot = &bench.rows[i].hot;
         const double times = strncmp(bench.rows[i].name, "relu", 4) == 0 ? 1e-6 : 1;
-        hot->low *= times, hot->quarter *= times, hot->high *= times;
+        hot->fastest *= times, hot->low *= times, hot->quarter *= times, hot->high *= times;
     }
     cr_assert_eq(cupel_bench_save(&bench, work_path("fast.json"), NULL), CUPEL_OK);
     cupel_bench_free(&bench);
@@ -222,6 +222,8 @@ Test(bench_run, bad_arguments_are_refused) {
         {"bench ops --seconds 0", "--seconds: '0' is no number above 0"},
         {"bench ops --seconds 1x", "--seconds: '1x' is no number"},
         {"bench ops --trace t.json", "--trace is for a model's step"},
+        {"bench ops --rounds 0", "--rounds"},
+        {"bench m.yaml --rounds 3", "--rounds and --unverified are for ops"},
         {"bench ops --device cpu --filter '^relu/one' --compare nowhere.json", "nowhere.json: No such file"},
         {"bench m.yaml --compare m.yaml", "m.yaml: is no JSON object"},
         {"bench ops --device cpu --precision f16", "device cpu does not compute in f16"},

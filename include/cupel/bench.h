@@ -26,8 +26,8 @@ struct cupel_bench_options {
     void *context;
 };
 
-/* Seconds that something took. Disturbances by other programs make times longer, never shorter, so comparisons go by `quarter`:
- * a quarter of the samples of one pass are faster. Its interval is one of the median over the passes that holds for every
+/* Seconds that something took. Disturbances by other programs make times longer, never shorter, so comparisons go by the lower
+ * quartile of each pass: by the fastest, and by the median over the passes with an interval of it that holds for every
  * distribution (order statistics; at least 92 %, with fewer than five passes the range). */
 struct cupel_bench_time {
     int samples, passes;      /* 0: not measured; all others are then 0 */
@@ -35,7 +35,7 @@ struct cupel_bench_time {
     double best, median, p95; /* of all samples */
     double
         noise; /* half the width of the median's interval, found likewise over samples, as a part of the median */
-    double quarter, low, high; /* see above */
+    double fastest, quarter, low, high; /* of the passes' lower quartiles: see above */
 };
 
 enum cupel_bench_part { CUPEL_BENCH_FORWARD, CUPEL_BENCH_BACKWARD, CUPEL_BENCH_OPTIMIZER, CUPEL_BENCH_DATA };
@@ -99,7 +99,7 @@ struct cupel_bench {
     double gaps;                     /* seconds of the step that no node accounts for */
     /* of a comparison */
     char against[400]; /* the file; "" for none */
-    double shift;      /* how much slower the machine was, new / old, which is divided out */
+    double shift;      /* how much slower all rows together were, new / old */
     int slower, faster;
     int missing; /* rows that only the file has */
 };
@@ -117,12 +117,18 @@ enum cupel_status cupel_bench_save(const struct cupel_bench *bench, const char *
                                    struct cupel_error *error);
 enum cupel_status cupel_bench_load(const char *path, struct cupel_bench *bench, struct cupel_error *error);
 
-/* Fills in what `bench` says of a comparison with `old`, row by row, by hot times. The machine's speed is the median of all
- * ratios, of few rows that of what the header measures. A row is slower (faster) when its whole interval lies at least 5 %
- * beyond that of the old one, and its ratio farther from the others than these are from each other (4 standard deviations, by
- * the median absolute deviation), and, of what takes less than 20 launches, when most rows of the op have
- * changed that way and it by half a launch (with fewer than three such rows, when it has changed by half). CUPEL_INVALID when the two were not measured alike:
- * title, device, precision, threads, batch. */
+/* Fills in what `bench` says of a comparison with `old`, row by row, by hot times. A row is judged beside its witnesses, the 24 rows
+ * of other ops that take about as long: the median of their ratios is the machine's and is divided out (with fewer rows, what the
+ * header measures). It is slower, or faster,
+ *
+ * - when its whole interval lies at least 5 % beyond the old one, and its ratio farther from the witnesses' than these are from
+ *   each other (4 standard deviations, by the third quartile of deviations), and, of what takes less than 20 launches, most rows of
+ *   the op have changed that way and it by half a launch (with fewer than three such rows, when it has changed by half);
+ * - slower also when its op is: of at least five rows of an op most have become slower by 10 % by their fastest passes, and a third
+ *   take longer in their fastest than they did at the median. Nothing like it for what is faster: the old times cannot be
+ *   measured again.
+ *
+ * CUPEL_INVALID when the two were not measured alike: title, device, precision, threads, batch. */
 enum cupel_status cupel_bench_compare(struct cupel_bench *bench, const struct cupel_bench *old,
                                       struct cupel_error *error);
 

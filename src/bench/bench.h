@@ -36,6 +36,8 @@ void series_free(struct series *series);
 void sort_numbers(double *numbers, int count);
 /* Of sorted numbers; `count` > 0. */
 double quantile(const double *sorted, int count, double part);
+/* The times that comparisons go by, from the lower quartiles of passes, which get sorted; `count` > 0. */
+void settle(double *quarters, int count, struct cupel_bench_time *time);
 /* An interval of the median that holds for every distribution with at least 92 %, or the range when there are too few. */
 void median_interval(const double *sorted, int count, double *low, double *high);
 
@@ -159,6 +161,8 @@ void row_number(const struct cupel_bench *bench, struct cupel_bench_row *row);
 void row_rate(const struct cupel_bench *bench, struct cupel_bench_row *row);
 enum cupel_status bench_add(struct cupel_bench *bench, const struct cupel_bench_row *row,
                             struct cupel_error *error);
+/* NULL: there is none of that name. */
+const struct cupel_bench_row *bench_find(const struct cupel_bench *bench, const char *name);
 /* The header: what is not measured. */
 void bench_describe(struct cupel_bench *bench, const char *title, struct cupel_device *device,
                     enum cupel_precision precision);
@@ -169,16 +173,29 @@ enum cupel_bench_part *plan_parts(const struct cupel_plan *plan);
 
 /* ---- all subjects (subjects.c) ---- */
 
-/* Times the subjects in several passes through all of them, so that a disturbance of some seconds hits each once. With
- * `against` compares with that file, and measures what seems to differ again. CUPEL_INVALID for a filter that is no regular
- * expression. */
+/* Times the subjects in several passes through all of them, so that a disturbance of some seconds hits each once; `verify`:
+ * after holding their results against the reference's. CUPEL_INVALID for a filter that is no regular expression. */
 enum cupel_status bench_subjects(const struct subject *subjects, int count,
-                                 const struct cupel_bench_options *options, const char *against,
+                                 const struct cupel_bench_options *options, int passes, bool verify,
                                  struct cupel_bench *bench, struct cupel_error *error);
 
 /* The precision that the options name, or the device's. */
 enum cupel_status bench_precision(const struct cupel_bench_options *options,
                                   const struct cupel_device *device, enum cupel_precision *precision,
                                   struct cupel_error *error);
+
+/* ---- rounds (rounds.c) ---- */
+
+/* Puts rounds of one pass each together: the rows of the first, which alone has all of them, with the times of all. */
+enum { BENCH_MOST_ROUNDS = 100 };
+enum cupel_status bench_merge(const struct cupel_bench *rounds, int count, struct cupel_bench *bench,
+                              struct cupel_error *error);
+
+/* ---- comparing (compare.c) ---- */
+
+/* Which rows of a comparison are to be measured again: those that seem to have changed, and those that they are judged beside.
+ * `again` has room for all rows. */
+enum cupel_status bench_doubts(const struct cupel_bench *bench, const struct cupel_bench *old, bool *again,
+                               struct cupel_error *error);
 
 #endif

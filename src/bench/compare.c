@@ -5,35 +5,38 @@
 
 #include "bench/bench.h"
 
-/* Of fewer rows than MANY the ratios say nothing of the machine: too many of them may be what has changed. */
-enum { MANY = 20, LEAST_QUIET = 3, LEAST_KIN = 3 };
-static const double least_change = 0.05, deviations = 4, normal = 1.4826 /* standard deviations in a MAD */;
+enum { WITNESSES = 24, LEAST_QUIET = 3, LEAST_KIN = 3 };
+static const double least_change = 0.05, deviations = 4,
+                    normal = 0.8693 /* standard deviations in the third quartile of deviations */;
 /* What takes less than so many launches is short; it must have changed by this part of itself when it is alone, by so many
  * launches when the op's other rows agree. */
 static const double short_row = 20, least_alone = 0.5, least_together = 0.5;
+/* An op is slower when most of so many rows are by so much. */
+enum { LEAST_ROWS = 5 };
+static const double least_op = 0.1;
 
-static const struct cupel_bench_row *find(const struct cupel_bench *bench, const char *name) {
-    for (int i = 0; i < bench->count; i++)
-        if (strcmp(bench->rows[i].name, name) == 0) return &bench->rows[i];
-    return NULL;
-}
+/* A row beside the old one of its name. What a row is judged by are its witnesses, other ops' rows that take about as long:
+ * what disturbs the machine for minutes hits what fills its caches and all its threads otherwise than what does not. */
+struct pair {
+    const struct cupel_bench_time *new, *old; /* NULL: they cannot be compared */
+    double ratio, fast;                       /* log(new / old), and that of the fastest passes */
+    double shift, fast_shift;                 /* of them: what the witnesses say of the machine */
+    double least;                             /* of the ratio: less is not told */
+};
+
+struct comparison {
+    const struct cupel_bench *bench, *old;
+    struct pair *pairs; /* by row of `bench` */
+};
+
+struct witnesses {
+    int rows[WITNESSES], count;
+    double distances[WITNESSES]; /* of the logarithms of the old times, growing */
+};
 
 static bool is_comparable(const struct cupel_bench_row *row) {
-    return row && row->hot.quiet >= LEAST_QUIET && row->hot.low > 0 && row->hot.quarter > 0 &&
-           row->hot.high > 0;
-}
-
-/* By row: log(new / old), NaN for rows that cannot be compared. */
-static int take_ratios(struct cupel_bench *bench, const struct cupel_bench *old,
-                       const struct cupel_bench_row **partners, double *sorted) {
-    int count = 0;
-    for (int i = 0; i < bench->count; i++) {
-        const struct cupel_bench_row *row = &bench->rows[i], *partner = find(old, row->name);
-        partners[i] = is_comparable(row) && is_comparable(partner) ? partner : NULL;
-        if (partners[i]) sorted[count++] = log(row->hot.quarter / partner->hot.quarter);
-    }
-    sort_numbers(sorted, count);
-    return count;
+    return row && row->hot.quiet >= LEAST_QUIET && row->hot.fastest > 0 && row->hot.low > 0 &&
+           row->hot.quarter > 0 && row->hot.high > 0;
 }
 
 /* How much slower the machine was by what the headers measured: the median of the three. */
@@ -49,37 +52,94 @@ static double header_shift(const struct cupel_bench *bench, const struct cupel_b
     return count ? quantile(logs, count, 0.5) : 0;
 }
 
-struct judging {
-    struct cupel_bench *bench;
-    const struct cupel_bench *old;
-    const struct cupel_bench_row **partners; /* by row; NULL: it cannot be compared */
-    double shift, least;                     /* of log(new / old): the machine's, and what is too little */
-};
+/* ---- witnesses ---- */
 
-static double change_of(const struct judging *judging, int index) {
-    return log(judging->bench->rows[index].hot.quarter / judging->partners[index]->hot.quarter) -
-           judging->shift;
+static void add_witness(struct witnesses *witnesses, int row, double distance) {
+    if (witnesses->count == WITNESSES && distance >= witnesses->distances[WITNESSES - 1]) return;
+    int at = witnesses->count < WITNESSES ? witnesses->count++ : WITNESSES - 1;
+    for (; at > 0 && witnesses->distances[at - 1] > distance; at--) {
+        witnesses->distances[at] = witnesses->distances[at - 1];
+        witnesses->rows[at] = witnesses->rows[at - 1];
+    }
+    witnesses->distances[at] = distance;
+    witnesses->rows[at] = row;
 }
 
-static double spread(double *sorted, int count, double shift) {
-    for (int i = 0; i < count; i++) sorted[i] = fabs(sorted[i] - shift);
-    sort_numbers(sorted, count);
-    return normal * quantile(sorted, count, 0.5);
+static void call_witnesses(const struct comparison *comparison, int index, struct witnesses *witnesses) {
+    const struct cupel_bench *bench = comparison->bench;
+    const double own = log(comparison->pairs[index].old->quarter);
+    witnesses->count = 0;
+    for (int i = 0; i < bench->count; i++) {
+        const struct pair *pair = &comparison->pairs[i];
+        if (pair->old && strcmp(bench->rows[i].op, bench->rows[index].op) != 0)
+            add_witness(witnesses, i, fabs(log(pair->old->quarter) - own));
+    }
+}
+
+/* The median of numbers, which get sorted. */
+static double middle(double *numbers, int count) {
+    sort_numbers(numbers, count);
+    return quantile(numbers, count, 0.5);
+}
+
+static void hear_witnesses(const struct comparison *comparison, int index) {
+    struct pair *pair = &comparison->pairs[index];
+    struct witnesses witnesses;
+    double ratios[WITNESSES], fast[WITNESSES];
+    call_witnesses(comparison, index, &witnesses);
+    pair->least = log1p(least_change);
+    pair->shift = pair->fast_shift = header_shift(comparison->bench, comparison->old);
+    if (witnesses.count < WITNESSES) return;
+    for (int w = 0; w < WITNESSES; w++) {
+        ratios[w] = comparison->pairs[witnesses.rows[w]].ratio;
+        fast[w] = comparison->pairs[witnesses.rows[w]].fast;
+    }
+    pair->fast_shift = middle(fast, WITNESSES);
+    pair->shift = middle(ratios, WITNESSES);
+    for (int w = 0; w < WITNESSES; w++) ratios[w] = fabs(ratios[w] - pair->shift);
+    sort_numbers(ratios,
+                 WITNESSES); /* not their median: a third of the witnesses may have been hit otherwise */
+    pair->least = fmax(pair->least, deviations * normal * quantile(ratios, WITNESSES, 0.75));
+}
+
+/* ---- comparing ---- */
+
+static enum cupel_status open_comparison(const struct cupel_bench *bench, const struct cupel_bench *old,
+                                         struct comparison *comparison, struct cupel_error *error) {
+    *comparison = (struct comparison){.bench = bench, .old = old};
+    comparison->pairs = calloc((size_t)bench->count + 1, sizeof *comparison->pairs);
+    if (!comparison->pairs)
+        return cupel_fail(error, CUPEL_NOMEM, "no memory to compare %d rows", bench->count);
+    for (int i = 0; i < bench->count; i++) {
+        const struct cupel_bench_row *row = &bench->rows[i], *partner = bench_find(old, row->name);
+        if (!is_comparable(row) || !is_comparable(partner)) continue;
+        comparison->pairs[i] = (struct pair){.new = &row->hot,
+                                             .old = &partner->hot,
+                                             .ratio = log(row->hot.quarter / partner->hot.quarter),
+                                             .fast = log(row->hot.fastest / partner->hot.fastest)};
+    }
+    for (int i = 0; i < bench->count; i++)
+        if (comparison->pairs[i].old) hear_witnesses(comparison, i);
+    return CUPEL_OK;
+}
+
+static double change_of(const struct pair *pair) {
+    return pair->ratio - pair->shift;
 }
 
 /* Where code and data happen to lie in a process makes more of a difference to what takes a microsecond than noise within the
  * process shows, one way for one row and the other for the next. So a short row's change is believed when most rows of its op
  * have changed that way, or, where there are hardly any, when it has changed by half. */
-static bool is_believed(const struct judging *judging, int index, double change) {
-    const struct cupel_bench *bench = judging->bench;
-    const struct cupel_bench_row *row = &bench->rows[index];
-    const double launch = judging->old->launch, before = judging->partners[index]->hot.quarter,
+static bool is_believed(const struct comparison *comparison, int index) {
+    const struct cupel_bench *bench = comparison->bench;
+    const struct pair *pair = &comparison->pairs[index];
+    const double launch = comparison->old->launch, before = pair->old->quarter, change = change_of(pair),
                  part = fabs(expm1(change));
     int kin = 0, alike = 0;
     if (before >= short_row * launch) return true;
     for (int i = 0; i < bench->count; i++) {
-        if (!judging->partners[i] || strcmp(bench->rows[i].op, row->op) != 0) continue;
-        const double other = change_of(judging, i);
+        if (!comparison->pairs[i].old || strcmp(bench->rows[i].op, bench->rows[index].op) != 0) continue;
+        const double other = change_of(&comparison->pairs[i]);
         kin++;
         alike += change > 0 ? other > log1p(least_change) : other < -log1p(least_change);
     }
@@ -87,18 +147,54 @@ static bool is_believed(const struct judging *judging, int index, double change)
     return 2 * alike > kin && part * before > least_together * launch;
 }
 
-static void judge(const struct judging *judging, int index) {
-    struct cupel_bench_row *row = &judging->bench->rows[index];
-    const struct cupel_bench_time *old = &judging->partners[index]->hot;
-    const double change = change_of(judging, index), beyond = log1p(least_change);
-    const double slower =
-        log(row->hot.low / old->high) - judging->shift; /* > 0: the intervals do not touch */
-    const double faster = judging->shift - log(row->hot.high / old->low);
-    row->change = expm1(change);
-    row->verdict = CUPEL_BENCH_SAME;
-    if (!is_believed(judging, index, change)) return;
-    if (change > judging->least && slower > beyond) row->verdict = CUPEL_BENCH_SLOWER;
-    if (change < -judging->least && faster > beyond) row->verdict = CUPEL_BENCH_FASTER;
+static bool is_slower(const struct pair *pair) {
+    return pair->fast - pair->fast_shift > log1p(least_op);
+}
+
+/* Not even its fastest pass takes as little as the old ones at the median. */
+static bool is_apart(const struct pair *pair) {
+    return log(pair->new->fastest / pair->old->quarter) > pair->fast_shift;
+}
+
+/* Rows that are each within noise can say together that their op is slower. */
+static bool op_is_slower(const struct comparison *comparison, int index) {
+    const struct cupel_bench *bench = comparison->bench;
+    int all = 0, slower = 0, apart = 0;
+    for (int i = 0; i < bench->count; i++) {
+        const struct pair *pair = &comparison->pairs[i];
+        if (!pair->old || strcmp(bench->rows[i].op, bench->rows[index].op) != 0) continue;
+        all++;
+        slower += is_slower(pair);
+        apart += is_apart(pair);
+    }
+    return all >= LEAST_ROWS && 2 * slower > all && 3 * apart >= all;
+}
+
+static enum cupel_bench_verdict judge(const struct comparison *comparison, int index) {
+    const struct pair *pair = &comparison->pairs[index];
+    const double change = change_of(pair), beyond = log1p(least_change);
+    /* > 0: the intervals do not touch */
+    const double slower = log(pair->new->low / pair->old->high) - pair->shift,
+                 faster = pair->shift - log(pair->new->high / pair->old->low);
+    if (is_slower(pair) && is_apart(pair) && op_is_slower(comparison, index)) return CUPEL_BENCH_SLOWER;
+    if (!is_believed(comparison, index)) return CUPEL_BENCH_SAME;
+    if (change > pair->least && slower > beyond) return CUPEL_BENCH_SLOWER;
+    if (change < -pair->least && faster > beyond) return CUPEL_BENCH_FASTER;
+    return CUPEL_BENCH_SAME;
+}
+
+/* Of all rows together. */
+static double shift_of(const struct comparison *comparison) {
+    const int rows = comparison->bench->count;
+    double *ratios = malloc(((size_t)rows + 1) * sizeof *ratios);
+    int count = 0;
+    for (int i = 0; ratios && i < rows; i++)
+        if (comparison->pairs[i].old) ratios[count++] = comparison->pairs[i].ratio;
+    if (ratios) sort_numbers(ratios, count);
+    const double shift =
+        count > WITNESSES ? quantile(ratios, count, 0.5) : header_shift(comparison->bench, comparison->old);
+    free(ratios);
+    return shift;
 }
 
 static enum cupel_status check(const struct cupel_bench *bench, const struct cupel_bench *old,
@@ -124,26 +220,36 @@ static enum cupel_status check(const struct cupel_bench *bench, const struct cup
 
 enum cupel_status cupel_bench_compare(struct cupel_bench *bench, const struct cupel_bench *old,
                                       struct cupel_error *error) {
+    struct comparison comparison;
     CUPEL_TRY(check(bench, old, error));
-    const size_t room = (size_t)bench->count + 1;
-    const struct cupel_bench_row **partners = calloc(room, sizeof(struct cupel_bench_row *));
-    double *sorted = calloc(room, sizeof *sorted);
-    const bool has = partners && sorted;
-    const int count = has ? take_ratios(bench, old, partners, sorted) : 0;
-    struct judging judging = {.bench = bench, .old = old, .partners = partners, .least = log1p(least_change)};
-    judging.shift = count >= MANY ? quantile(sorted, count, 0.5) : header_shift(bench, old);
-    if (count >= MANY) judging.least = fmax(judging.least, deviations * spread(sorted, count, judging.shift));
-    bench->shift = exp(judging.shift);
+    CUPEL_TRY(open_comparison(bench, old, &comparison, error));
+    bench->shift = exp(shift_of(&comparison));
     bench->slower = bench->faster = bench->missing = 0;
-    for (int i = 0; has && i < bench->count; i++) {
+    for (int i = 0; i < bench->count; i++) {
         struct cupel_bench_row *row = &bench->rows[i];
-        row->verdict = CUPEL_BENCH_ALONE;
-        if (partners[i]) judge(&judging, i);
+        const bool has = comparison.pairs[i].old;
+        row->verdict = has ? judge(&comparison, i) : CUPEL_BENCH_ALONE;
+        row->change = has ? expm1(change_of(&comparison.pairs[i])) : 0;
         bench->slower += row->verdict == CUPEL_BENCH_SLOWER;
         bench->faster += row->verdict == CUPEL_BENCH_FASTER;
     }
-    for (int i = 0; i < old->count; i++) bench->missing += !find(bench, old->rows[i].name);
-    free(partners);
-    free(sorted);
-    return has ? CUPEL_OK : cupel_fail(error, CUPEL_NOMEM, "no memory to compare %d rows", bench->count);
+    for (int i = 0; i < old->count; i++) bench->missing += !bench_find(bench, old->rows[i].name);
+    free(comparison.pairs);
+    return CUPEL_OK;
+}
+
+enum cupel_status bench_doubts(const struct cupel_bench *bench, const struct cupel_bench *old, bool *again,
+                               struct cupel_error *error) {
+    struct comparison comparison;
+    memset(again, 0, (size_t)bench->count * sizeof *again);
+    CUPEL_TRY(open_comparison(bench, old, &comparison, error));
+    for (int i = 0; i < bench->count; i++) {
+        struct witnesses witnesses;
+        if (bench->rows[i].verdict <= CUPEL_BENCH_SAME) continue;
+        call_witnesses(&comparison, i, &witnesses);
+        for (int w = 0; w < witnesses.count; w++) again[witnesses.rows[w]] = true;
+        again[i] = true;
+    }
+    free(comparison.pairs);
+    return CUPEL_OK;
 }

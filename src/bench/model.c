@@ -196,7 +196,7 @@ static enum cupel_status measure_rates(const struct cupel_bench_options *options
                                        struct cupel_error *error) {
     struct cupel_bench rates = {0};
     const struct cupel_bench_options own = {.run = options->run, .seconds = options->seconds / 10};
-    const enum cupel_status status = bench_subjects(NULL, 0, &own, NULL, &rates, error);
+    const enum cupel_status status = bench_subjects(NULL, 0, &own, PASSES, false, &rates, error);
     bench->copy_rate = rates.copy_rate;
     bench->product_rate = rates.product_rate;
     bench->launch = rates.launch;

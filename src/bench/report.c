@@ -9,7 +9,7 @@
 #include "io/file.h"
 #include "io/text.h"
 
-enum { FORMAT = 1 };
+enum { FORMAT = 2 };
 static const size_t most_bytes = (size_t)256 << 20;
 
 enum member_type { TEXT, NUMBER, WHOLE, LONG, SIZE, TIME, PART, VERDICT };
@@ -58,11 +58,12 @@ static const struct member of_row[] = {
     MEMBER(VERDICT, cupel_bench_row, verdict), MEMBER(NUMBER, cupel_bench_row, change),
 };
 static const struct member of_time[] = {
-    MEMBER(WHOLE, cupel_bench_time, samples), MEMBER(WHOLE, cupel_bench_time, passes),
-    MEMBER(WHOLE, cupel_bench_time, quiet),   MEMBER(NUMBER, cupel_bench_time, best),
-    MEMBER(NUMBER, cupel_bench_time, median), MEMBER(NUMBER, cupel_bench_time, p95),
-    MEMBER(NUMBER, cupel_bench_time, noise),  MEMBER(NUMBER, cupel_bench_time, quarter),
-    MEMBER(NUMBER, cupel_bench_time, low),    MEMBER(NUMBER, cupel_bench_time, high),
+    MEMBER(WHOLE, cupel_bench_time, samples),  MEMBER(WHOLE, cupel_bench_time, passes),
+    MEMBER(WHOLE, cupel_bench_time, quiet),    MEMBER(NUMBER, cupel_bench_time, best),
+    MEMBER(NUMBER, cupel_bench_time, fastest), MEMBER(NUMBER, cupel_bench_time, median),
+    MEMBER(NUMBER, cupel_bench_time, p95),     MEMBER(NUMBER, cupel_bench_time, noise),
+    MEMBER(NUMBER, cupel_bench_time, quarter), MEMBER(NUMBER, cupel_bench_time, low),
+    MEMBER(NUMBER, cupel_bench_time, high),
 };
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 

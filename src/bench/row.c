@@ -33,6 +33,12 @@ enum cupel_status bench_add(struct cupel_bench *bench, const struct cupel_bench_
     return CUPEL_OK;
 }
 
+const struct cupel_bench_row *bench_find(const struct cupel_bench *bench, const char *name) {
+    for (int i = 0; i < bench->count; i++)
+        if (strcmp(bench->rows[i].name, name) == 0) return &bench->rows[i];
+    return NULL;
+}
+
 void bench_describe(struct cupel_bench *bench, const char *title, struct cupel_device *device,
                     enum cupel_precision precision) {
     *bench = (struct cupel_bench){.threads = device->threads, .shift = 1};

@@ -45,6 +45,13 @@ void median_interval(const double *sorted, int count, double *low, double *high)
     *high = sorted[count - j];
 }
 
+void settle(double *quarters, int count, struct cupel_bench_time *time) {
+    sort_numbers(quarters, count);
+    time->fastest = quarters[0];
+    time->quarter = quantile(quarters, count, 0.5);
+    median_interval(quarters, count, &time->low, &time->high);
+}
+
 /* ---- series ---- */
 
 static enum cupel_status make_room(struct series *series, struct cupel_error *error) {
@@ -139,9 +146,7 @@ struct cupel_bench_time series_summary(const struct series *series) {
         time.median = quantile(all, n_all, 0.5);
         time.p95 = quantile(all, n_all, 0.95);
         time.noise = relative_width(all, n_all);
-        sort_numbers(quarters, passes);
-        time.quarter = quantile(quarters, passes, 0.5);
-        median_interval(quarters, passes, &time.low, &time.high);
+        settle(quarters, passes, &time);
     }
     free(all);
     free(sorted);

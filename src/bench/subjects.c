@@ -9,7 +9,6 @@
 #include "bench/bench.h"
 #include "check/check.h"
 
-enum { PASSES = 5, MORE_PASSES = 4, SECOND_LOOKS = 3 };
 static const double usual_seconds = 0.25;
 
 /* A row and its samples. */
@@ -28,7 +27,7 @@ struct work {
     struct rooms rooms;
     double seconds; /* of one pass of one row */
     regex_t filter;
-    bool has_filter;
+    bool has_filter, verify;
     bool *left_out; /* by subject */
     struct timed *timed;
     int n_timed, room;
@@ -98,7 +97,8 @@ static enum cupel_status admit(struct work *work, int index, char *verified, siz
     CUPEL_TRY(subject_survey(subject, batch_of(work, index), 0, &survey, error));
     if (!search.found || 16 * survey.elements > room_of(work)) return CUPEL_OK; /* it and its copies */
     work->bench->skipped--;
-    const enum cupel_status status = subject_verify(subject, work->device, &work->plan, verified, size, &own);
+    const enum cupel_status status =
+        work->verify ? subject_verify(subject, work->device, &work->plan, verified, size, &own) : CUPEL_OK;
     if (status == CUPEL_NOMEM || status == CUPEL_DEVICE)
         return cupel_fail(error, status, "%s: %s", subject->name, own.message);
     if (status) return add_failed(work, subject, own.message, error);
@@ -156,8 +156,7 @@ static enum cupel_status time_subject(struct work *work, int index, bool first, 
                                       struct cupel_error *error) {
     const struct subject *subject = &work->subjects[index];
     struct rig rig;
-    void *aside =
-        malloc((size_t)(work->turns++ * 1117 % 4096) + 1); /* in no two passes does the rig lie alike */
+    void *aside = malloc((size_t)(work->turns++ * 1117 % 4096) + 1); /* in no two passes does it lie alike */
     enum cupel_status status =
         rig_open(subject, work->device, &work->plan, batch_of(work, index), 0, &rig, error);
     if (status == CUPEL_OK) status = rig_run(subject, &rig, error);
@@ -173,26 +172,17 @@ static enum cupel_status time_subject(struct work *work, int index, bool first, 
     return status;
 }
 
-static bool has_rows(struct work *work, int subject, const bool *chosen) {
-    for (int i = 0; i < work->n_timed; i++)
-        if (work->timed[i].subject == subject && (!chosen || chosen[work->timed[i].row])) return true;
-    return false;
-}
-
-/* `chosen`, unless NULL, says by row which are of interest; the header's always are. */
-static enum cupel_status pass(struct work *work, int number, int all, const bool *chosen,
-                              struct cupel_error *error) {
+static enum cupel_status pass(struct work *work, int number, int all, struct cupel_error *error) {
     for (int s = 0; s < work->count; s++) {
         const struct cupel_bench_options *options = work->options;
         char verified[120] = "";
         if (options->progress)
             options->progress(options->context, work->subjects[s].name, number * work->count + s,
                               all * work->count);
-        if (number == 0 && !chosen) CUPEL_TRY(admit(work, s, verified, sizeof verified, error));
-        const bool wanted = (number == 0 && !chosen) || has_rows(work, s, s < ROOFS ? NULL : chosen);
-        if (!wanted || work->left_out[s]) continue;
+        if (number == 0) CUPEL_TRY(admit(work, s, verified, sizeof verified, error));
+        if (work->left_out[s]) continue;
         struct cupel_error own = {0};
-        const enum cupel_status status = time_subject(work, s, number == 0 && !chosen, verified, &own);
+        const enum cupel_status status = time_subject(work, s, number == 0, verified, &own);
         if (status == CUPEL_OK) continue;
         work->left_out[s] = true;
         if (s < ROOFS || status == CUPEL_NOMEM || status == CUPEL_DEVICE)
@@ -220,38 +210,17 @@ static void summarise(struct work *work) {
     for (int i = 0; i < bench->count; i++) row_rate(bench, &bench->rows[i]);
 }
 
-/* Compares, and measures again what seems to differ: a disturbance will have passed. */
-static enum cupel_status judge(struct work *work, const char *against, struct cupel_error *error) {
-    struct cupel_bench old = {0}, *bench = work->bench;
-    CUPEL_TRY(cupel_bench_load(against, &old, error));
-    enum cupel_status status = cupel_bench_compare(bench, &old, error);
-    for (int look = 0; look < SECOND_LOOKS && status == CUPEL_OK && bench->slower + bench->faster; look++) {
-        bool *chosen = calloc((size_t)bench->count + 1, sizeof *chosen);
-        if (!chosen) status = cupel_fail(error, CUPEL_NOMEM, "no memory for a second look");
-        for (int i = 0; chosen && i < bench->count; i++)
-            chosen[i] = bench->rows[i].verdict > CUPEL_BENCH_SAME;
-        for (int p = 0; p < MORE_PASSES && status == CUPEL_OK; p++)
-            status = pass(work, p, MORE_PASSES, chosen, error);
-        free(chosen);
-        summarise(work);
-        if (status == CUPEL_OK) status = cupel_bench_compare(bench, &old, error);
-    }
-    cupel_bench_free(&old);
-    snprintf(bench->against, sizeof bench->against, "%s", against);
-    return status;
-}
-
-static enum cupel_status measure(struct work *work, const char *against, struct cupel_error *error) {
+static enum cupel_status measure(struct work *work, int passes, struct cupel_error *error) {
     CUPEL_TRY(filter_compile(work->options->filter, &work->filter, error));
     work->has_filter = work->options->filter;
-    for (int p = 0; p < PASSES; p++) {
-        CUPEL_TRY(pass(work, p, PASSES, NULL, error));
+    for (int p = 0; p < passes; p++) {
+        CUPEL_TRY(pass(work, p, passes, error));
         if (work->has_filter && work->bench->count == ROOFS)
             return cupel_fail(error, CUPEL_INVALID, "the filter '%.80s' matches nothing",
                               work->options->filter);
     }
     summarise(work);
-    return against ? judge(work, against, error) : CUPEL_OK;
+    return CUPEL_OK;
 }
 
 static enum cupel_status open_work(struct work *work, const struct subject *subjects, int count,
@@ -282,13 +251,17 @@ enum cupel_status bench_precision(const struct cupel_bench_options *options,
 }
 
 enum cupel_status bench_subjects(const struct subject *subjects, int count,
-                                 const struct cupel_bench_options *options, const char *against,
+                                 const struct cupel_bench_options *options, int passes, bool verify,
                                  struct cupel_bench *bench, struct cupel_error *error) {
     const double seconds = options->seconds > 0 ? options->seconds : usual_seconds;
-    struct work work = {
-        .count = ROOFS + count, .options = options, .bench = bench, .seconds = seconds / PASSES};
+    struct work work = {.count = ROOFS + count,
+                        .options = options,
+                        .bench = bench,
+                        .seconds = seconds / passes,
+                        .verify = verify,
+                        .turns = (unsigned)getpid()};
     enum cupel_status status = open_work(&work, subjects, count, error);
-    if (status == CUPEL_OK) status = measure(&work, against, error);
+    if (status == CUPEL_OK) status = measure(&work, passes, error);
     for (int i = 0; i < work.n_timed; i++) {
         series_free(&work.timed[i].hot);
         series_free(&work.timed[i].cold);

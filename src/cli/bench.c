@@ -5,8 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/bench_ops.h"
 #include "cli/common.h"
+#include "cli/rounds.h"
 
 /* ---- what is printed ---- */
 
@@ -123,10 +123,13 @@ static enum cupel_status bench_model(const struct arguments *arguments,
 
 static enum cupel_status run(const struct arguments *arguments, const struct cupel_bench_options *options,
                              struct cupel_bench *bench, struct cupel_error *error) {
-    if (strcmp(arguments->model, "ops") != 0) return bench_model(arguments, options, bench, error);
-    if (arguments->trace)
+    const bool ops = strcmp(arguments->model, "ops") == 0;
+    if (ops && arguments->trace)
         return cupel_fail(error, CUPEL_INVALID, "--trace is for a model's step, not for ops");
-    return bench_ops(options, arguments->compare, bench, error);
+    if (!ops && (arguments->rounds || arguments->unverified))
+        return cupel_fail(error, CUPEL_INVALID,
+                          "--rounds and --unverified are for ops, not for a model's step");
+    return (ops ? bench_rounds : bench_model)(arguments, options, bench, error);
 }
 
 int command_bench(const struct arguments *arguments) {

@@ -47,8 +47,8 @@ static struct subject case_subject(enum op_id op, const struct op_case *one) {
     return subject;
 }
 
-enum cupel_status bench_ops(const struct cupel_bench_options *options, const char *against,
-                            struct cupel_bench *bench, struct cupel_error *error) {
+enum cupel_status bench_ops(const struct cupel_bench_options *options, bool verify, struct cupel_bench *bench,
+                            struct cupel_error *error) {
     int count = sized_count(), cases = 0;
     for (int op = 0; op < OP_COUNT; op++)
         for (const struct op_case *one = case_rows[op].cases; one->name; one++) cases++;
@@ -58,7 +58,7 @@ enum cupel_status bench_ops(const struct cupel_bench_options *options, const cha
     for (int op = 0; op < OP_COUNT; op++)
         for (const struct op_case *one = case_rows[op].cases; one->name; one++)
             subjects[count++] = case_subject((enum op_id)op, one);
-    const enum cupel_status status = bench_subjects(subjects, count, options, against, bench, error);
+    const enum cupel_status status = bench_subjects(subjects, count, options, 1, verify, bench, error);
     free(subjects);
     if (status) cupel_bench_free(bench);
     return status;

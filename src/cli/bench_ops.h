@@ -4,9 +4,9 @@
 
 #include "cupel/bench.h"
 
-/* `against` is a file to compare with, or NULL. CUPEL_INVALID for a filter that is no regular expression or matches nothing;
- * for the file as cupel_bench_load and cupel_bench_compare. */
-enum cupel_status bench_ops(const struct cupel_bench_options *options, const char *against,
-                            struct cupel_bench *bench, struct cupel_error *error);
+/* One pass through all rows; `verify` as of bench_subjects. CUPEL_INVALID for a filter that is no regular expression or matches
+ * nothing. */
+enum cupel_status bench_ops(const struct cupel_bench_options *options, bool verify, struct cupel_bench *bench,
+                            struct cupel_error *error);
 
 #endif

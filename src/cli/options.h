@@ -26,8 +26,9 @@ struct arguments {
     const char *features, *features_weights; /* a classifier's model and weights */
     const char *grid, *label, *vector, *latents, *batchnorm;
     const char *against, *filter, *tolerance, *json, *junit, *save_repro, *repro, *compare, *seconds, *trace;
-    int64_t epochs, steps, sample_steps, batch, seed, threads, count, repeat; /* 0: not given; the seed -1 */
-    bool deterministic, stream, resume, single, interpolate, skip_bad, verbose;
+    int64_t epochs, steps, sample_steps, batch, seed, threads, count, repeat,
+        rounds; /* 0: not given; the seed -1 */
+    bool deterministic, stream, resume, single, interpolate, skip_bad, verbose, unverified;
     struct list settings, init_skip;
     const char **words; /* arguments that are no flags */
     int word_count;
