@@ -474,7 +474,7 @@ Test(bench, damaged_files_are_refused) {
         {"\"threads\": 2", "\"threads\": 2.5", "`threads`"},
         {"\"threads\": 2", "\"threads\": 1e300", "`threads`"},
         {"\"rows\": [", "\"lines\": [", "its rows are missing"},
-        {"\"name\": \"op0\"", "\"name\": null", "row 1: `name` is missing or damaged"},
+        {"\"name\": \"row0\"", "\"name\": null", "row 1: `name` is missing or damaged"},
         {"\"part\": \"forward\"", "\"part\": \"sideways\"", "row 1: `part`"},
         {"\"verdict\": \"alone\"", "\"verdict\": 7", "row 1: `verdict`"},
         {"\"hot\": {", "\"warm\": {", "row 1: `hot`"},
@@ -485,7 +485,7 @@ Test(bench, damaged_files_are_refused) {
         expect_refused(good, wrong[i].old, wrong[i].new, wrong[i].message);
     char long_name[300];
     snprintf(long_name, sizeof long_name, "\"name\": \"%0200d\"", 0);
-    expect_refused(good, "\"name\": \"op0\"", long_name, "row 1: `name`");
+    expect_refused(good, "\"name\": \"row0\"", long_name, "row 1: `name`");
     free(good);
     struct cupel_error error = {0};
     struct cupel_bench none;

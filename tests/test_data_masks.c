@@ -143,6 +143,28 @@ Test(data_masks, splits_lie_in_directories, .init = begin) {
     free(too);
 }
 
+/* Everything that is wrong is named at once, the masks of no image as one. */
+Test(data_masks, a_scan_tells_classes_and_bad_pairs, .init = begin) {
+    struct cupel_dataset_scan scan;
+    struct cupel_error error = {0};
+    add_mask("masks/c.png", 3, 4, 3);
+    add_mask("masks/d.png", 4, 3, 2);
+    add_image("images/c-d.png", 4, 3);
+    add_mask("masks/x-y.png", 4, 3, 9);
+    add_mask("masks/y-z.png", 4, 3, 9);
+    cr_assert_eq(cupel_dataset_scan(root, 2, &scan, &error), CUPEL_OK, "%s", error.message);
+    cr_expect(scan.masks && scan.train == 17 && scan.test == 2 && scan.gray == 19 && scan.sizes == 1);
+    cr_assert_eq(scan.classes, 3);
+    cr_expect(scan.class_of[0].train == 17 && scan.class_of[2].train == 16 && scan.class_of[2].test == 2);
+    cr_assert_eq(scan.bad_count, 3);
+    cr_expect(strstr(scan.bad[0], "images/c-d.png: has no mask of its own"), "%s", scan.bad[0]);
+    cr_expect(strstr(scan.bad[1], "masks/c.png: is 3 pixels wide and 4 high"), "%s", scan.bad[1]);
+    cr_expect(strstr(scan.bad[2], "masks/x-y.png: is the mask of no image") &&
+                  strstr(scan.bad[2], "(and 1 more)"),
+              "%s", scan.bad[2]);
+    cupel_dataset_scan_free(&scan);
+}
+
 Test(data_masks, an_image_without_a_mask, .init = begin) {
     add_image("images/c-d.png", 4, 3);
     bad("images/c-d.png: has no mask of its own", 20, 1);

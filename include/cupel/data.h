@@ -134,6 +134,7 @@ struct cupel_dataset_class {
 struct cupel_dataset_scan {
     const char *format;
     int64_t train, test; /* whole images */
+    bool masks;          /* a folder's images have masks; a class is counted in all whose masks show it */
     int64_t classes;     /* 0: no labels */
     struct cupel_dataset_class *class_of;
     int64_t sizes;                   /* different ones */
@@ -141,7 +142,9 @@ struct cupel_dataset_scan {
     int64_t gray, colour;            /* images */
     int64_t others;                  /* files of a folder that are no images by their names */
     int64_t bad_count;
-    char **bad; /* what is wrong with each bad file, which the text begins with, in the order of the set */
+    char **
+        bad; /* what is wrong with each bad file, which the text begins with, in the order of the set; masks of no image come last,
+                 * as one */
 };
 
 /* Finds out a set's format and looks at everything in it, decoding a folder's images in `threads` threads (0: one for

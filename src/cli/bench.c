@@ -70,8 +70,8 @@ static void print_step(const struct cupel_bench *bench) {
 
 static void print_comparison(const struct cupel_bench *bench) {
     if (!*bench->against) return;
-    printf("\nagainst %s: all together %+.1f%%, which is divided out\n", bench->against,
-           100 * (bench->shift - 1));
+    printf("\nagainst %s: all together %+.1f%%; rows are judged beside others that take as long\n",
+           bench->against, 100 * (bench->shift - 1));
     for (int i = 0; i < bench->count; i++) {
         const struct cupel_bench_row *row = &bench->rows[i];
         if (row->verdict == CUPEL_BENCH_FASTER || row->verdict == CUPEL_BENCH_SLOWER)

@@ -5,7 +5,8 @@
 #include "cupel/data.h"
 
 static void print_classes(const struct cupel_dataset_scan *scan) {
-    printf("classes   %s\n", count_text(scan->classes));
+    printf("classes   %s%s\n", count_text(scan->classes),
+           scan->masks ? ", in the masks; counted are images that show them" : "");
     for (int64_t c = 0; c < scan->classes; c++) {
         const struct cupel_dataset_class *one = &scan->class_of[c];
         printf("  %5" PRId64 "  %-24s %10s for training %10s for testing%s\n", c, one->name ? one->name : "",

@@ -47,10 +47,9 @@ static const struct command commands[] = {
      command_check},
     {"bench", COMMAND_BENCH, "MODEL|ops",
      "Time a training step, or kernels one by one, and compare with an earlier time",
-     "`ops` times the nodes of the case table and of known models, after checking their results; a model is\n"
-     "timed step by step and node by node. Needs no data set. Exit status 1 when something has become "
-     "slower\n"
-     "beyond noise, or gives wrong results.",
+     "`ops` times the nodes of the case table and of known models, after checking their results, in rounds\n"
+     "that are processes of their own; a model is timed step by step and node by node. Needs no data set.\n"
+     "Exit status 1 when something has become slower beyond noise, or gives wrong results.",
      command_bench},
     {"doctor", COMMAND_DOCTOR, "", "Show versions, devices, processor and data set, and what is missing",
      NULL, command_doctor},

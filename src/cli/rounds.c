@@ -127,8 +127,8 @@ static enum cupel_status look_again(const struct arguments *arguments, double se
                                     const struct cupel_bench *old, struct rounds *rounds,
                                     struct cupel_bench *bench, struct cupel_error *error) {
     bool *again = calloc((size_t)bench->count + 1, sizeof *again);
-    enum cupel_status status =
-        again ? bench_doubts(bench, old, again, error) : cupel_fail(error, CUPEL_NOMEM, "no memory for rows");
+    if (!again) return cupel_fail(error, CUPEL_NOMEM, "no memory for a second look");
+    enum cupel_status status = bench_doubts(bench, old, again, error);
     char *filter = status == CUPEL_OK ? filter_of(bench, again) : NULL;
     if (status == CUPEL_OK && !filter) status = cupel_fail(error, CUPEL_NOMEM, "no memory for a filter");
     if (status == CUPEL_OK) status = run_rounds(arguments, filter, seconds, MORE_ROUNDS, rounds, error);

@@ -1,5 +1,6 @@
 /* Looking through a data set of any format. */
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -9,6 +10,7 @@
 #include "data/common.h"
 #include "data/decode.h"
 #include "data/folder.h"
+#include "data/masks.h"
 
 /* Files that tell a format, in the directory itself; anything else is a folder of images. */
 static const struct {
@@ -31,6 +33,18 @@ static const char *find_format(const char *path) {
     for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
         if (common_path(path, signs[i].file, file) && access(file, F_OK) == 0) return signs[i].format;
     return "folder";
+}
+
+static bool is_directory(const char *path, const char *name) {
+    char file[PATH_MAX];
+    struct stat info;
+    return common_path(path, name, file) && stat(file, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+/* Whether a folder, or its training split, has images with masks. */
+static bool has_masks(const char *path) {
+    return (is_directory(path, "images") && is_directory(path, "masks")) ||
+           (is_directory(path, "train/images") && is_directory(path, "train/masks"));
 }
 
 static enum cupel_status no_memory(const char *path, struct cupel_error *error) {
@@ -75,23 +89,44 @@ static enum cupel_status scan_set(const struct cupel_dataset_spec *spec, struct 
 /* What decoding a file showed. */
 struct look {
     int height, width, channels;
-    char *reason; /* of a bad file */
+    bool shows[CUPEL_NO_CLASS + 1]; /* classes, in the pixels of its mask */
+    char *reason;                   /* of a bad file */
 };
 
-static enum cupel_status look_at(const struct listing *listing, int threads, struct look *looks,
-                                 struct cupel_error *error) {
+static enum cupel_status look_at_mask(const struct cupel_dataset_spec *spec, const struct listed *file,
+                                      const struct cupel_image *image, struct look *look,
+                                      struct cupel_error *error) {
+    const size_t pixels = (size_t)image->height * (size_t)image->width;
+    uint8_t *mask = malloc(pixels);
+    if (!mask) return no_memory(file->path, error);
+    const enum cupel_status status = mask_decode(spec, file, image, image->height, image->width, mask, error);
+    for (size_t i = 0; status == CUPEL_OK && i < pixels; i++) look->shows[mask[i]] = true;
+    free(mask);
+    return status;
+}
+
+static enum cupel_status look_at_file(const struct cupel_dataset_spec *spec, const struct listed *file,
+                                      struct look *look, struct cupel_error *error) {
+    struct cupel_image image;
+    CUPEL_TRY(cupel_image_read(file->path, 0, &image, error));
+    const enum cupel_status status = spec->masks ? look_at_mask(spec, file, &image, look, error) : CUPEL_OK;
+    look->height = image.height;
+    look->width = image.width;
+    look->channels = image.channels;
+    cupel_image_free(&image);
+    return status;
+}
+
+static enum cupel_status look_at(const struct cupel_dataset_spec *spec, const struct listing *listing,
+                                 struct look *looks, struct cupel_error *error) {
     bool lost = false;
-#pragma omp parallel for schedule(dynamic, 4) num_threads(decode_threads(threads)) reduction(|| : lost)
+#pragma omp parallel for schedule(dynamic, 4) num_threads(decode_threads(spec->threads)) reduction(|| : lost)
     for (int64_t i = 0; i < listing->count; i++) {
-        struct cupel_image image;
         struct cupel_error reason = {0};
-        if (cupel_image_read(listing->files[i].path, 0, &image, &reason)) {
-            looks[i].reason = strdup(reason.message);
-            lost = lost || !looks[i].reason;
-            continue;
-        }
-        looks[i] = (struct look){image.height, image.width, image.channels, NULL};
-        cupel_image_free(&image);
+        if (look_at_file(spec, &listing->files[i], &looks[i], &reason) == CUPEL_OK) continue;
+        looks[i].reason = strdup(reason.message);
+        looks[i].channels = 0;
+        lost = lost || !looks[i].reason;
     }
     return lost ? no_memory(listing->files[0].path, error) : CUPEL_OK;
 }
@@ -133,23 +168,50 @@ static void count_files(const struct listing *listing, const bool *held, bool te
         const bool tests = held ? held[i] : test;
         const int32_t class = listing->files[i].class;
         ++*(tests ? &scan->test : &scan->train);
-        if (class >= 0) ++*(tests ? &scan->class_of[class].test : &scan->class_of[class].train);
+        for (int64_t c = 0; c < scan->classes; c++)
+            if (scan->masks ? looks[i].shows[c] : c == class)
+                ++*(tests ? &scan->class_of[c].test : &scan->class_of[c].train);
     }
+}
+
+/* The classes of masks: the largest that any shows, plus 1. */
+static int64_t count_classes(const struct look *looks, int64_t count) {
+    int64_t classes = 0;
+    for (int64_t i = 0; i < count; i++)
+        for (int64_t c = classes; c < CUPEL_NO_CLASS; c++)
+            if (!looks[i].reason && looks[i].shows[c]) classes = c + 1;
+    return classes;
+}
+
+/* The masks that belong to no image, as one bad file with the first one's name. */
+static bool add_strays(const struct folder *folder, struct cupel_dataset_scan *scan) {
+    char text[sizeof folder->first_stray.message + 40];
+    if (!folder->strays) return true;
+    snprintf(text, sizeof text, "%s", folder->first_stray.message);
+    if (folder->strays > 1)
+        snprintf(text, sizeof text, "%s (and %lld more)", folder->first_stray.message,
+                 (long long)folder->strays - 1);
+    scan->bad[scan->bad_count] = strdup(text);
+    return scan->bad[scan->bad_count++];
 }
 
 static enum cupel_status scan_files(const struct cupel_dataset_spec *spec, const struct folder *folder,
                                     struct look *looks, struct cupel_dataset_scan *scan,
                                     struct cupel_error *error) {
     const struct listing *train = &folder->train, *test = &folder->test;
+    const int64_t count = train->count + test->count;
+    scan->masks = spec->masks;
     scan->others = train->others + test->others;
-    scan->bad = calloc((size_t)(train->count + test->count), sizeof *scan->bad);
-    if (!scan->bad || !add_classes(scan, train->class_count, train->classes))
-        return no_memory(spec->path, error);
-    CUPEL_TRY(look_at(train, spec->threads, looks, error));
-    CUPEL_TRY(look_at(test, spec->threads, looks + train->count, error));
+    scan->bad = calloc((size_t)count + 1, sizeof *scan->bad);
+    if (!scan->bad) return no_memory(spec->path, error);
+    CUPEL_TRY(look_at(spec, train, looks, error));
+    CUPEL_TRY(look_at(spec, test, looks + train->count, error));
+    const int64_t classes = spec->masks ? count_classes(looks, count) : train->class_count;
+    if (!add_classes(scan, classes, train->classes)) return no_memory(spec->path, error);
     count_files(train, folder->held, false, looks, scan);
     count_files(test, NULL, true, looks + train->count, scan);
-    count_sizes(looks, train->count + test->count, scan);
+    if (!add_strays(folder, scan)) return no_memory(spec->path, error);
+    count_sizes(looks, count, scan);
     return CUPEL_OK;
 }
 
@@ -171,7 +233,8 @@ static enum cupel_status scan_folder(const struct cupel_dataset_spec *spec, stru
 
 enum cupel_status cupel_dataset_scan(const char *path, int threads, struct cupel_dataset_scan *scan,
                                      struct cupel_error *error) {
-    const struct cupel_dataset_spec spec = {.format = find_format(path), .path = path, .threads = threads};
+    struct cupel_dataset_spec spec = {.format = find_format(path), .path = path, .threads = threads};
+    if (strcmp(spec.format, "folder") == 0 && has_masks(path)) spec.masks = spec.skip_bad = true;
     *scan = (struct cupel_dataset_scan){.format = spec.format};
     const enum cupel_status status =
         strcmp(spec.format, "folder") != 0 ? scan_set(&spec, scan, error) : scan_folder(&spec, scan, error);
