@@ -245,7 +245,7 @@ enum cupel_status bench_doubts(const struct cupel_bench *bench, const struct cup
     CUPEL_TRY(open_comparison(bench, old, &comparison, error));
     for (int i = 0; i < bench->count; i++) {
         struct witnesses witnesses;
-        if (bench->rows[i].verdict <= CUPEL_BENCH_SAME) continue;
+        if (!comparison.pairs[i].old || bench->rows[i].verdict <= CUPEL_BENCH_SAME) continue;
         call_witnesses(&comparison, i, &witnesses);
         for (int w = 0; w < witnesses.count; w++) again[witnesses.rows[w]] = true;
         again[i] = true;

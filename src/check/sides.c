@@ -29,11 +29,11 @@ static void draw_batch(struct sides *sides) {
     const struct setup *setup = &sides->trusted.setup;
     const uint64_t rows = (uint64_t)sides->samples.rows, classes = (uint64_t)setup->data->classes;
     const uint64_t bytes = rows * (uint64_t)cupel_shape_count(&setup->data->shape);
+    const uint64_t masked = classes && setup_segments(setup) ? rows * (uint64_t)setup_plane(setup) : 0;
     const struct philox philox = philox_start((uint64_t)setup->train.seed, PHILOX_INIT, 0, 0);
     for (uint64_t i = 0; i < bytes; i++) sides->pixels[i] = (uint8_t)philox_word(&philox, i);
     for (uint64_t i = 0; i < rows && classes; i++) sides->labels[i] = (int32_t)(i % classes);
-    for (uint64_t i = 0; i < rows * (uint64_t)setup_plane(setup) && setup_segments(setup); i++)
-        sides->masks[i] = (uint8_t)(sides->pixels[i] % classes);
+    for (uint64_t i = 0; i < masked; i++) sides->masks[i] = (uint8_t)(sides->pixels[i] % classes);
 }
 
 /* Training images from all over the set, which may lie sorted by class. */

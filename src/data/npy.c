@@ -204,8 +204,8 @@ static enum cupel_status take_images(const char *name, unsigned char *bytes, siz
 static enum cupel_status leave_images(const char *name, int fd, size_t size, struct cupel_dataset *dataset,
                                       struct cupel_dataset_split *split, struct cupel_error *error) {
     enum { BEGINNING = 1 << 16 };
-    struct npy array;
     unsigned char *bytes = malloc(BEGINNING);
+    struct npy array = {.data = bytes};
     const ssize_t got = bytes ? pread(fd, bytes, BEGINNING, 0) : 0;
     enum cupel_status status =
         bytes ? parse_beginning(name, bytes, got < 0 ? 0 : (size_t)got, size, &array, error)
