@@ -141,10 +141,9 @@ struct cupel_dataset_scan {
     int64_t smallest[2], largest[2]; /* height and width, each of some image */
     int64_t gray, colour;            /* images */
     int64_t others;                  /* files of a folder that are no images by their names */
+    /* What is wrong with each bad file, which the text begins with, in the order of the set; masks of no image come last, as one. */
     int64_t bad_count;
-    char **
-        bad; /* what is wrong with each bad file, which the text begins with, in the order of the set; masks of no image come last,
-                 * as one */
+    char **bad;
 };
 
 /* Finds out a set's format and looks at everything in it, decoding a folder's images in `threads` threads (0: one for

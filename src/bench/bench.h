@@ -34,6 +34,8 @@ struct cupel_bench_time series_summary(const struct series *series);
 void series_free(struct series *series);
 
 void sort_numbers(double *numbers, int count);
+/* Sorts the numbers; 0 when there are none. */
+double median(double *numbers, int count);
 /* Of sorted numbers; `count` > 0. */
 double quantile(const double *sorted, int count, double part);
 /* The times that comparisons go by, from the lower quartiles of passes, which get sorted; `count` > 0. */
@@ -172,6 +174,9 @@ enum cupel_bench_part node_part(const struct node *node);
 enum cupel_bench_part *plan_parts(const struct cupel_plan *plan);
 
 /* ---- all subjects (subjects.c) ---- */
+
+/* The most to spend on a row unless the options say. */
+extern const double bench_seconds;
 
 /* Times the subjects in several passes through all of them, so that a disturbance of some seconds hits each once; `verify`:
  * after holding their results against the reference's. CUPEL_INVALID for a filter that is no regular expression. */

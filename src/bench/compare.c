@@ -48,8 +48,7 @@ static double header_shift(const struct cupel_bench *bench, const struct cupel_b
     int count = 0;
     for (int i = 0; i < 3; i++)
         if (rates[i][0] > 0 && rates[i][1] > 0) logs[count++] = log(rates[i][0] / rates[i][1]);
-    sort_numbers(logs, count);
-    return count ? quantile(logs, count, 0.5) : 0;
+    return median(logs, count);
 }
 
 /* ---- witnesses ---- */
@@ -76,26 +75,22 @@ static void call_witnesses(const struct comparison *comparison, int index, struc
     }
 }
 
-/* The median of numbers, which get sorted. */
-static double middle(double *numbers, int count) {
-    sort_numbers(numbers, count);
-    return quantile(numbers, count, 0.5);
-}
-
 static void hear_witnesses(const struct comparison *comparison, int index) {
     struct pair *pair = &comparison->pairs[index];
     struct witnesses witnesses;
     double ratios[WITNESSES], fast[WITNESSES];
     call_witnesses(comparison, index, &witnesses);
     pair->least = log1p(least_change);
-    pair->shift = pair->fast_shift = header_shift(comparison->bench, comparison->old);
-    if (witnesses.count < WITNESSES) return;
+    if (witnesses.count < WITNESSES) {
+        pair->shift = pair->fast_shift = header_shift(comparison->bench, comparison->old);
+        return;
+    }
     for (int w = 0; w < WITNESSES; w++) {
         ratios[w] = comparison->pairs[witnesses.rows[w]].ratio;
         fast[w] = comparison->pairs[witnesses.rows[w]].fast;
     }
-    pair->fast_shift = middle(fast, WITNESSES);
-    pair->shift = middle(ratios, WITNESSES);
+    pair->fast_shift = median(fast, WITNESSES);
+    pair->shift = median(ratios, WITNESSES);
     for (int w = 0; w < WITNESSES; w++) ratios[w] = fabs(ratios[w] - pair->shift);
     sort_numbers(ratios,
                  WITNESSES); /* not their median: a third of the witnesses may have been hit otherwise */
@@ -190,9 +185,8 @@ static double shift_of(const struct comparison *comparison) {
     int count = 0;
     for (int i = 0; ratios && i < rows; i++)
         if (comparison->pairs[i].old) ratios[count++] = comparison->pairs[i].ratio;
-    if (ratios) sort_numbers(ratios, count);
     const double shift =
-        count > WITNESSES ? quantile(ratios, count, 0.5) : header_shift(comparison->bench, comparison->old);
+        count > WITNESSES ? median(ratios, count) : header_shift(comparison->bench, comparison->old);
     free(ratios);
     return shift;
 }

@@ -11,11 +11,6 @@ struct column {
     int count;
 };
 
-static double middle(struct column *column) {
-    sort_numbers(column->numbers, column->count);
-    return column->count ? quantile(column->numbers, column->count, 0.5) : 0;
-}
-
 /* A number of the rounds that were quiet; of all where none was. */
 static struct column column_of(const struct cupel_bench_time *const *times, int count, size_t offset) {
     struct column column = {.count = 0};
@@ -39,8 +34,8 @@ static struct cupel_bench_time merge_times(const struct cupel_bench_time *const 
                   tails = column_of(times, count, offsetof(struct cupel_bench_time, p95)),
                   quarters = column_of(times, count, offsetof(struct cupel_bench_time, quarter));
     double low, high;
-    time.median = middle(&medians);
-    time.p95 = middle(&tails);
+    time.median = median(medians.numbers, medians.count);
+    time.p95 = median(tails.numbers, tails.count);
     settle(quarters.numbers, quarters.count, &time);
     median_interval(medians.numbers, medians.count, &low, &high);
     time.noise = (high - low) / 2 / time.median;
@@ -72,7 +67,7 @@ enum cupel_status bench_merge(const struct cupel_bench *rounds, int count, struc
         bench->product_rate = fmax(bench->product_rate, rounds[r].product_rate);
         launches.numbers[launches.count++] = rounds[r].launch;
     }
-    bench->launch = middle(&launches);
+    bench->launch = median(launches.numbers, launches.count);
     for (int i = 0; i < rounds[0].count; i++) {
         struct cupel_bench_row row = rounds[0].rows[i];
         if (!*row.note) merge_row(rounds, count, &row);

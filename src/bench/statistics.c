@@ -23,6 +23,11 @@ double quantile(const double *sorted, int count, double part) {
     return sorted[below] + (at - below) * (sorted[above] - sorted[below]);
 }
 
+double median(double *numbers, int count) {
+    sort_numbers(numbers, count);
+    return count ? quantile(numbers, count, 0.5) : 0;
+}
+
 /* The median lies between the j-th smallest and the j-th largest of n unless fewer than j are on one side of it; the number on
  * a side is binomial with probability 1/2 (Conover, Practical Nonparametric Statistics, 1999, section 3.2). Returns the
  * largest j that is sure enough, at least 1. */
@@ -46,9 +51,8 @@ void median_interval(const double *sorted, int count, double *low, double *high)
 }
 
 void settle(double *quarters, int count, struct cupel_bench_time *time) {
-    sort_numbers(quarters, count);
+    time->quarter = median(quarters, count);
     time->fastest = quarters[0];
-    time->quarter = quantile(quarters, count, 0.5);
     median_interval(quarters, count, &time->low, &time->high);
 }
 
@@ -97,8 +101,8 @@ static bool sort_pass(const struct series *series, int pass, double *sorted, int
 static double relative_width(const double *sorted, int count) {
     double low, high;
     median_interval(sorted, count, &low, &high);
-    const double median = quantile(sorted, count, 0.5);
-    return median > 0 ? (high - low) / 2 / median : 0;
+    const double middle = quantile(sorted, count, 0.5);
+    return middle > 0 ? (high - low) / 2 / middle : 0;
 }
 
 int series_quiet(const struct series *series) {

@@ -9,7 +9,7 @@
 #include "bench/bench.h"
 #include "check/check.h"
 
-static const double usual_seconds = 0.25;
+const double bench_seconds = 0.25;
 
 /* A row and its samples. */
 struct timed {
@@ -253,7 +253,7 @@ enum cupel_status bench_precision(const struct cupel_bench_options *options,
 enum cupel_status bench_subjects(const struct subject *subjects, int count,
                                  const struct cupel_bench_options *options, int passes, bool verify,
                                  struct cupel_bench *bench, struct cupel_error *error) {
-    const double seconds = options->seconds > 0 ? options->seconds : usual_seconds;
+    const double seconds = options->seconds > 0 ? options->seconds : bench_seconds;
     struct work work = {.count = ROOFS + count,
                         .options = options,
                         .bench = bench,

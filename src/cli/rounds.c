@@ -13,7 +13,6 @@
 #include "cli/bench_ops.h"
 
 enum { ROUNDS = 5, MORE_ROUNDS = 4, LOOKS = 3, MOST_WORDS = 32 };
-static const double usual_seconds = 0.25;
 
 extern char **environ;
 
@@ -22,7 +21,7 @@ extern char **environ;
 struct words {
     const char *items[MOST_WORDS + 1];
     int count;
-    char numbers[4][32];
+    char numbers[2][32];
 };
 
 static void add_word(struct words *words, const char *flag, const char *value) {
@@ -144,7 +143,7 @@ static enum cupel_status measure(const struct arguments *arguments, const struct
                                  struct cupel_bench *bench, struct cupel_error *error) {
     const int count = arguments->rounds ? (int)arguments->rounds : ROUNDS;
     struct cupel_bench_options own = *options;
-    own.seconds = (options->seconds > 0 ? options->seconds : usual_seconds) / count;
+    own.seconds = (options->seconds > 0 ? options->seconds : bench_seconds) / count;
     rounds->count = 1;
     CUPEL_TRY(bench_ops(&own, !arguments->unverified, &rounds->done[0], error));
     if (old) CUPEL_TRY(cupel_bench_compare(&rounds->done[0], old, error)); /* were they measured alike? */

@@ -31,6 +31,13 @@ static bool find_splits(const char *directory, char train[PATH_MAX], char test[P
     return false;
 }
 
+bool folder_has_masks(const char *path) {
+    char train[PATH_MAX], test[PATH_MAX], images[PATH_MAX], masks[PATH_MAX];
+    const char *directory = find_splits(path, train, test) ? train : path;
+    return common_path(directory, "images", images) && is_directory(images) &&
+           common_path(directory, "masks", masks) && is_directory(masks);
+}
+
 /* ---- labels ---- */
 
 static enum cupel_status add_name(struct cupel_class_names *names, const char *directory, const char *name,

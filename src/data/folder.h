@@ -18,6 +18,9 @@ enum cupel_status folder_list(const struct cupel_dataset_spec *spec, bool empty,
                               struct cupel_error *error);
 void folder_free(struct folder *folder);
 
+/* Whether the set of the folder `path` has images with masks, by the names of its directories. */
+bool folder_has_masks(const char *path);
+
 /* As cupel_dataset_class_names, of the folder `path`; what was found is to be freed even after a failure. */
 enum cupel_status folder_class_names(const char *path, struct cupel_class_names *names,
                                      struct cupel_error *error);

@@ -35,18 +35,6 @@ static const char *find_format(const char *path) {
     return "folder";
 }
 
-static bool is_directory(const char *path, const char *name) {
-    char file[PATH_MAX];
-    struct stat info;
-    return common_path(path, name, file) && stat(file, &info) == 0 && S_ISDIR(info.st_mode);
-}
-
-/* Whether a folder, or its training split, has images with masks. */
-static bool has_masks(const char *path) {
-    return (is_directory(path, "images") && is_directory(path, "masks")) ||
-           (is_directory(path, "train/images") && is_directory(path, "train/masks"));
-}
-
 static enum cupel_status no_memory(const char *path, struct cupel_error *error) {
     return cupel_fail(error, CUPEL_NOMEM, "%s: no memory to look through it", path);
 }
@@ -89,8 +77,8 @@ static enum cupel_status scan_set(const struct cupel_dataset_spec *spec, struct 
 /* What decoding a file showed. */
 struct look {
     int height, width, channels;
-    bool shows[CUPEL_NO_CLASS + 1]; /* classes, in the pixels of its mask */
-    char *reason;                   /* of a bad file */
+    bool *shows;  /* of an image with a mask: by number, whether a pixel of the mask has it */
+    char *reason; /* of a bad file */
 };
 
 static enum cupel_status look_at_mask(const struct cupel_dataset_spec *spec, const struct listed *file,
@@ -98,7 +86,11 @@ static enum cupel_status look_at_mask(const struct cupel_dataset_spec *spec, con
                                       struct cupel_error *error) {
     const size_t pixels = (size_t)image->height * (size_t)image->width;
     uint8_t *mask = malloc(pixels);
-    if (!mask) return no_memory(file->path, error);
+    look->shows = calloc(CUPEL_NO_CLASS + 1, sizeof *look->shows);
+    if (!mask || !look->shows) {
+        free(mask);
+        return no_memory(file->path, error);
+    }
     const enum cupel_status status = mask_decode(spec, file, image, image->height, image->width, mask, error);
     for (size_t i = 0; status == CUPEL_OK && i < pixels; i++) look->shows[mask[i]] = true;
     free(mask);
@@ -168,9 +160,9 @@ static void count_files(const struct listing *listing, const bool *held, bool te
         const bool tests = held ? held[i] : test;
         const int32_t class = listing->files[i].class;
         ++*(tests ? &scan->test : &scan->train);
-        for (int64_t c = 0; c < scan->classes; c++)
-            if (scan->masks ? looks[i].shows[c] : c == class)
-                ++*(tests ? &scan->class_of[c].test : &scan->class_of[c].train);
+        if (class >= 0) ++*(tests ? &scan->class_of[class].test : &scan->class_of[class].train);
+        for (int64_t c = 0; looks[i].shows && c < scan->classes; c++)
+            if (looks[i].shows[c]) ++*(tests ? &scan->class_of[c].test : &scan->class_of[c].train);
     }
 }
 
@@ -225,7 +217,10 @@ static enum cupel_status scan_folder(const struct cupel_dataset_spec *spec, stru
         status = scan_files(spec, &folder, looks, scan, error);
     else if (!status)
         status = no_memory(spec->path, error);
-    for (int64_t i = 0; looks && i < count; i++) free(looks[i].reason);
+    for (int64_t i = 0; looks && i < count; i++) {
+        free(looks[i].shows);
+        free(looks[i].reason);
+    }
     free(looks);
     folder_free(&folder);
     return status;
@@ -234,7 +229,7 @@ static enum cupel_status scan_folder(const struct cupel_dataset_spec *spec, stru
 enum cupel_status cupel_dataset_scan(const char *path, int threads, struct cupel_dataset_scan *scan,
                                      struct cupel_error *error) {
     struct cupel_dataset_spec spec = {.format = find_format(path), .path = path, .threads = threads};
-    if (strcmp(spec.format, "folder") == 0 && has_masks(path)) spec.masks = spec.skip_bad = true;
+    if (strcmp(spec.format, "folder") == 0 && folder_has_masks(path)) spec.masks = spec.skip_bad = true;
     *scan = (struct cupel_dataset_scan){.format = spec.format};
     const enum cupel_status status =
         strcmp(spec.format, "folder") != 0 ? scan_set(&spec, scan, error) : scan_folder(&spec, scan, error);
